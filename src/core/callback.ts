@@ -1,0 +1,55 @@
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { PyDict } from "../pickle/values.js";
+import type { LightningModule } from "./lightningModule.js";
+import type { Stage, TrainerState } from "./trainerState.js";
+
+/** What a training step gave, read to the host: `loss` and what was logged. */
+export type StepResult = Readonly<Record<string, number>>;
+
+/* eslint-disable @typescript-eslint/no-unused-vars -- an empty hook names its arguments for those who override it */
+/** The empty base class of what users add around training; hooks are called in Lightning's order and awaited. */
+export abstract class Callback {
+  /** Checkpointing callbacks run after all others, as Lightning orders them. */
+  readonly order: "normal" | "last" = "normal";
+
+  /** The key of this callback's state in the checkpoint; Lightning's default is the class name. */
+  get stateKey(): string {
+    return this.constructor.name;
+  }
+  /** State for the checkpoint; null (Lightning: an empty dict) leaves no entry. */
+  stateDict(): PyDict | null {
+    return null;
+  }
+  loadStateDict(state: PyDict): void {}
+
+  setup(trainer: TrainerState, module: LightningModule, stage: Stage): void | Promise<void> {}
+  teardown(trainer: TrainerState, module: LightningModule, stage: Stage): void | Promise<void> {}
+  onFitStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onFitEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onSanityCheckStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onSanityCheckEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onTrainStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onTrainEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onTrainEpochStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onTrainEpochEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onTrainBatchStart(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void> {}
+  /** `outputs.loss` is there when this batch is one that is read to the host (see TrainerState and log_every_n_steps). */
+  onTrainBatchEnd(
+    trainer: TrainerState,
+    module: LightningModule,
+    outputs: StepResult,
+    batchIdx: number,
+  ): void | Promise<void> {}
+  onValidationStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onValidationEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onValidationEpochStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onValidationEpochEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  onValidationBatchStart(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void> {}
+  onValidationBatchEnd(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void> {}
+  /** After a checkpoint has become durable under its final name. */
+  onCheckpointSaved(trainer: TrainerState, path: string): void | Promise<void> {}
+  onSaveCheckpoint(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void> {}
+  onLoadCheckpoint(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void> {}
+  onException(trainer: TrainerState, module: LightningModule, error: unknown): void | Promise<void> {}
+}
+/* eslint-enable @typescript-eslint/no-unused-vars */

@@ -1,0 +1,31 @@
+import type { DataLoader } from "../data/dataLoader.js";
+import type { PyDict } from "../pickle/values.js";
+import type { Hparams } from "./lightningModule.js";
+import type { Stage } from "./trainerState.js";
+
+/* eslint-disable @typescript-eslint/no-unused-vars -- an empty hook names its arguments for those who override it */
+/** Where the batches come from: Lightning's LightningDataModule. */
+export abstract class LightningDataModule {
+  #hparams: Hparams = {};
+
+  get hparams(): Hparams {
+    return this.#hparams;
+  }
+  protected saveHyperparameters(args: Hparams): void {
+    this.#hparams = { ...this.#hparams, ...args };
+  }
+
+  /** Check that the data is there; a missing file is data.missing, with what was looked for. */
+  prepareData(): void | Promise<void> {}
+  /** Open the data; called once before loaders are asked for. */
+  setup(stage: Stage): void | Promise<void> {}
+  abstract trainDataloader(): DataLoader;
+  valDataloader?(): DataLoader | null;
+  testDataloader?(): DataLoader | null;
+  /** State for the checkpoint, under the class's name; null leaves no entry. */
+  stateDict(): PyDict | null {
+    return null;
+  }
+  loadStateDict(state: PyDict): void {}
+}
+/* eslint-enable @typescript-eslint/no-unused-vars */

@@ -1,0 +1,14 @@
+/** Where numbers go: Lightning's Logger. */
+export interface Logger {
+  readonly name: string;
+  /** Folder of this run, or null when the logger keeps none. */
+  readonly logDir: string | null;
+  /** Once, before the first step; values are plain YAML data. */
+  logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void>;
+  /** One row of metrics at one 0-based step. */
+  logMetrics(metrics: Readonly<Record<string, number>>, step: number): Promise<void>;
+  /** Bring what is buffered to disk. */
+  save(): Promise<void>;
+  /** After the last row; `status` says how the run ended. */
+  finalize(status: "success" | "failed" | "interrupted"): Promise<void>;
+}

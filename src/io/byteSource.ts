@@ -1,0 +1,11 @@
+/** Something with a length that can be read in ranges: a file, a buffer, a download. */
+export interface ByteSource {
+  readonly byteLength: number;
+  /** Exactly the bytes `start..end` (exclusive); fewer is an error of the source, never a short result. */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
+/** A ByteSource over bytes in memory. */
+export function bytesSource(bytes: Uint8Array): ByteSource {
+  return { byteLength: bytes.byteLength, read: (start, end) => Promise.resolve(bytes.subarray(start, end)) };
+}

@@ -1,0 +1,75 @@
+import type { DType } from "./dtype.js";
+import { itemSize } from "./dtype.js";
+import type { HostTensor } from "./hostTensor.js";
+
+/**
+ * A run of bytes that one or more tensors look into: torch's UntypedStorage. Two tensors share memory when their
+ * `storage` is the same object. Reading is positional, so a file of any size costs only the bytes asked for.
+ */
+export interface Storage {
+  readonly byteLength: number;
+  /** Bytes `start..end` (exclusive), little-endian. */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
+/** Where a tensor lies in its storage; offset and stride count elements, as torch does. */
+export interface StoredTensorInit {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly stride: readonly number[];
+  readonly storageOffset: number;
+  readonly storage: Storage;
+  readonly requiresGrad?: boolean;
+}
+
+/** A tensor at rest, in a file or in memory: its shape is known, its bytes come when they are read. */
+export class StoredTensor {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly stride: readonly number[];
+  readonly storageOffset: number;
+  readonly storage: Storage;
+  readonly requiresGrad: boolean;
+
+  constructor(init: StoredTensorInit) {
+    this.dtype = init.dtype;
+    this.shape = init.shape;
+    this.stride = init.stride;
+    this.storageOffset = init.storageOffset;
+    this.storage = init.storage;
+    this.requiresGrad = init.requiresGrad ?? false;
+  }
+
+  /** Number of elements. */
+  get numel(): number {
+    return this.shape.reduce((product, size) => product * size, 1);
+  }
+
+  /** Bytes of the elements themselves, without what else the storage holds. */
+  get byteLength(): number {
+    return this.numel * itemSize(this.dtype);
+  }
+}
+
+/** Strides of a contiguous row-major tensor, in elements, as `torch.empty(shape).stride()`. */
+export function contiguousStride(shape: readonly number[]): number[] {
+  const stride = new Array<number>(shape.length);
+  let step = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
+    stride[axis] = step;
+    step *= Math.max(shape[axis] ?? 1, 1);
+  }
+  return stride;
+}
+
+/** A StoredTensor over bytes in memory, without a copy. */
+export function storedTensor(tensor: HostTensor): StoredTensor {
+  const { bytes } = tensor;
+  return new StoredTensor({
+    dtype: tensor.dtype,
+    shape: tensor.shape,
+    stride: contiguousStride(tensor.shape),
+    storageOffset: 0,
+    storage: { byteLength: bytes.byteLength, read: (start, end) => Promise.resolve(bytes.subarray(start, end)) },
+  });
+}

@@ -1,0 +1,64 @@
+import type { DType } from "../storage/dtype.js";
+import type { HostTensor } from "../storage/hostTensor.js";
+import type { Tensor } from "./tf.js";
+import { fromHost, toHost } from "./transfer.js";
+import { tf } from "./tf.js";
+
+/**
+ * A value that lives from step to step: a parameter, a buffer, an optimizer slot. Step functions read `value` and
+ * `assign` what follows it; between steps an Executor may keep it wherever it likes (see Executor.read and write).
+ * `dtype` is the dtype in the checkpoint; an int64 value is an int32 tensor while tfjs computes with it.
+ */
+export class Variable {
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  #host: HostTensor | undefined;
+  #tensor: Tensor | undefined;
+
+  constructor(initial: HostTensor) {
+    this.shape = initial.shape;
+    this.dtype = initial.dtype;
+    this.#host = initial;
+  }
+
+  /** The tensor of this moment. Owned by the variable: do not dispose it. */
+  get value(): Tensor {
+    if (this.#tensor === undefined) {
+      if (this.#host === undefined) throw new Error("variable has no value: it was disposed");
+      const host = this.#host;
+      this.#tensor = tf.keep(tf.tidy(() => fromHost(host)));
+      this.#host = undefined;
+    }
+    return this.#tensor;
+  }
+
+  /** Replace the value; the old tensor is given back. The shape may not change. */
+  assign(next: Tensor): void {
+    if (next.shape.length !== this.shape.length || next.shape.some((size, axis) => size !== this.shape[axis])) {
+      throw new Error(`variable of shape [${this.shape.join(", ")}] cannot become [${next.shape.join(", ")}]`);
+    }
+    if (next === this.#tensor) return;
+    this.#tensor?.dispose();
+    this.#tensor = tf.keep(next);
+    this.#host = undefined;
+  }
+
+  /** Replace the value by bytes of the same dtype and shape. */
+  write(next: HostTensor): void {
+    this.#tensor?.dispose();
+    this.#tensor = undefined;
+    this.#host = next;
+  }
+
+  /** The value as bytes of `dtype`; what was never computed with is given back as it came, bit for bit. */
+  async read(): Promise<HostTensor> {
+    return this.#host ?? toHost(this.value, this.dtype);
+  }
+
+  /** Give the tensor back; the variable is unusable afterwards until it is written. */
+  dispose(): void {
+    this.#tensor?.dispose();
+    this.#tensor = undefined;
+    this.#host = undefined;
+  }
+}
