@@ -1,0 +1,97 @@
+/** One of the two streams of a terminal, or what stands in for it. */
+export interface ConsoleStream {
+  readonly isTTY: boolean;
+  /** Width in characters now; it changes when the window does. 80 where there is no terminal to ask. */
+  readonly columns: number;
+  /** Whether colours are wanted here. */
+  readonly hasColor: boolean;
+  /** Write `text` as it is, without adding a line end. */
+  write(text: string): void;
+}
+
+/** The only screen there is: data goes to `stdout`, everything said about it to `stderr`. */
+export interface Terminal {
+  readonly stdout: ConsoleStream;
+  readonly stderr: ConsoleStream;
+}
+
+const COLUMNS_WITHOUT_TERMINAL = 80;
+
+/** Whether to colour: FORCE_COLOR, then NO_COLOR (no-color.org), then TERM=dumb, then what the stream is. */
+export function wantsColor(environment: Readonly<Record<string, string | undefined>>, isTTY: boolean): boolean {
+  const force = environment["FORCE_COLOR"];
+  if (force !== undefined) return force !== "0" && force !== "false";
+  if ((environment["NO_COLOR"] ?? "") !== "") return false;
+  return isTTY && environment["TERM"] !== "dumb";
+}
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  return { stdout: processStream(process.stdout), stderr: processStream(process.stderr) };
+}
+
+/** `isTTY` and `columns` are absent where there is no terminal, whatever their types say. */
+type MaybeTerminal = Omit<NodeJS.WriteStream, "isTTY" | "columns"> & { isTTY?: boolean; columns?: number };
+
+function processStream(stream: MaybeTerminal): ConsoleStream {
+  let readerIsGone = false;
+  // `ltrain inspect x | head -1` ends the pipe early. That is no failure of ours, and no reason to end a training run
+  // whose log reader has gone: what follows is written to nobody.
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE" && !readerIsGone) throw error;
+    readerIsGone = true;
+  });
+  return {
+    get isTTY() {
+      return stream.isTTY === true;
+    },
+    get columns() {
+      const { columns } = stream;
+      return columns !== undefined && columns > 0 ? columns : COLUMNS_WITHOUT_TERMINAL;
+    },
+    get hasColor() {
+      return wantsColor(process.env, stream.isTTY === true);
+    },
+    write: (text) => {
+      if (!readerIsGone) stream.write(text);
+    },
+  };
+}
+
+/** What a recording terminal pretends to be. */
+export interface RecordingOptions {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly hasColor?: boolean;
+}
+
+/** A terminal that remembers what was written to it, for tests. */
+export interface RecordingTerminal extends Terminal {
+  /** Everything written to stdout so far. */
+  readonly output: string;
+  /** Everything written to stderr so far. */
+  readonly messages: string;
+}
+
+/** A terminal in memory; by default it is no TTY, 80 columns wide and without colours. */
+export function recordingTerminal(options: RecordingOptions = {}): RecordingTerminal {
+  const written = { stdout: "", stderr: "" };
+  const stream = (name: "stdout" | "stderr"): ConsoleStream => ({
+    isTTY: options.isTTY ?? false,
+    columns: options.columns ?? COLUMNS_WITHOUT_TERMINAL,
+    hasColor: options.hasColor ?? false,
+    write: (text) => {
+      written[name] += text;
+    },
+  });
+  return {
+    stdout: stream("stdout"),
+    stderr: stream("stderr"),
+    get output() {
+      return written.stdout;
+    },
+    get messages() {
+      return written.stderr;
+    },
+  };
+}
