@@ -16,7 +16,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["bin/**/*.js", "test/setup/**/*.js"],
-    languageOptions: { globals: { process: "readonly", globalThis: "readonly" } },
+    files: ["bin/**/*.js", "scripts/**/*.mjs", "test/setup/**/*.js"],
+    languageOptions: { globals: { process: "readonly", globalThis: "readonly", console: "readonly" } },
   },
 );

@@ -60,7 +60,8 @@ def tensors_of(value, path=""):
     elif isinstance(value, dict):
         for key, item in value.items():
             bare = path == "" and isinstance(key, str) and key.replace("-", "_").isidentifier()
-            yield from tensors_of(item, key if bare else f"{path}[{json.dumps(key) if isinstance(key, str) else key!r}]")
+            inside = json.dumps(key, ensure_ascii=False) if isinstance(key, str) else repr(key)
+            yield from tensors_of(item, key if bare else f"{path}[{inside}]")
     elif isinstance(value, (list, tuple)):
         for index, item in enumerate(value):
             yield from tensors_of(item, f"{path}[{index}]")

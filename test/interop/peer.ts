@@ -20,9 +20,9 @@ export function peerTest(name: string, body: () => Promise<void> | void, timeout
       throw new Error(`${PYTHON} is missing: .ci/run installs torch, pytorch-lightning and safetensors there`);
     });
   } else {
-    test(`${name} (NOT RUN: no real torch and Lightning in .venv; .ci/run sets them up)`, () => {
-      process.stderr.write(`not run for want of real torch and Lightning: ${name}\n`);
-    });
+    process.stderr.write(`not run for want of real torch and Lightning in .venv (.ci/run installs them): ${name}\n`);
+    // The reason: there is nothing to compare with. .ci/run never comes here.
+    test.skip(name, body);
   }
 }
 
