@@ -1,4 +1,5 @@
-import type { StoredTensor } from "../storage/storedTensor.js";
+import { LtrainError } from "../errors.js";
+import type { Storage, StoredTensor } from "../storage/storedTensor.js";
 
 /**
  * What a pickle can hold, in words that keep Python's distinctions: an int is a `number` (a `bigint` beyond 2^53), a
@@ -11,6 +12,7 @@ export type PyValue =
   | bigint
   | string
   | PyFloat
+  | PyComplex
   | Uint8Array
   | PyValue[]
   | PyTuple
@@ -18,6 +20,7 @@ export type PyValue =
   | PySet
   | PyGlobal
   | PyObject
+  | PyStorage
   | StoredTensor;
 
 /** A Python float: JavaScript alone cannot tell 1.0 from 1. */
@@ -25,6 +28,16 @@ export class PyFloat {
   readonly value: number;
   constructor(value: number) {
     this.value = value;
+  }
+}
+
+/** A Python complex number. */
+export class PyComplex {
+  readonly real: number;
+  readonly imag: number;
+  constructor(real: number, imag: number) {
+    this.real = real;
+    this.imag = imag;
   }
 }
 
@@ -38,11 +51,26 @@ export class PyTuple {
 
 /** A Python set or frozenset, in insertion order. */
 export class PySet {
-  readonly items: readonly PyValue[];
   readonly frozen: boolean;
-  constructor(items: readonly PyValue[], frozen = false) {
-    this.items = items;
+  readonly #items = new Map<unknown, PyValue>();
+  constructor(items: Iterable<PyValue>, frozen = false) {
     this.frozen = frozen;
+    for (const item of items) this.add(item);
+  }
+
+  get items(): readonly PyValue[] {
+    return [...this.#items.values()];
+  }
+  get size(): number {
+    return this.#items.size;
+  }
+  has(item: PyValue): boolean {
+    return this.#items.has(identityOf(item));
+  }
+  add(item: PyValue): this {
+    const identity = identityOf(item);
+    if (!this.#items.has(identity)) this.#items.set(identity, item);
+    return this;
   }
 }
 
@@ -53,6 +81,24 @@ export class PyGlobal {
   constructor(module: string, name: string) {
     this.module = module;
     this.name = name;
+  }
+  /** `module.name`, as Python prints it. */
+  toString(): string {
+    return `${this.module}.${this.name}`;
+  }
+}
+
+/** A torch storage that stands by itself in the file, without a tensor around it. */
+export class PyStorage {
+  /** torch.FloatStorage, torch.storage.UntypedStorage ... */
+  readonly storageClass: PyGlobal;
+  readonly storage: Storage;
+  /** The device it was saved from: "cpu", "cuda:0". */
+  readonly location: string;
+  constructor(storageClass: PyGlobal, storage: Storage, location = "cpu") {
+    this.storageClass = storageClass;
+    this.storage = storage;
+    this.location = location;
   }
 }
 
@@ -83,7 +129,10 @@ export class PyDict {
   readonly kind: PyDictKind;
   /** Attributes set on the dict itself; torch puts `_metadata` on a state_dict this way. */
   attributes: PyDict | undefined;
-  readonly #entries = new Map<unknown, [PyValue, PyValue]>();
+  /** What a defaultdict makes its missing values with; it is never called. */
+  factory: PyValue | undefined;
+  /** Made when something is set: torch's files hold an empty OrderedDict for every tensor. */
+  #entries: Map<unknown, [PyValue, PyValue]> | undefined;
 
   constructor(entries: Iterable<readonly [PyValue, PyValue]> = [], kind: PyDictKind = "dict") {
     this.kind = kind;
@@ -96,54 +145,89 @@ export class PyDict {
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#entries?.size ?? 0;
   }
   get(key: PyValue): PyValue | undefined {
-    return this.#entries.get(identityOf(key))?.[1];
+    return this.#entries?.get(identityOf(key))?.[1];
   }
   has(key: PyValue): boolean {
-    return this.#entries.has(identityOf(key));
+    return this.#entries?.has(identityOf(key)) ?? false;
   }
   /** As in Python, a key that is there keeps its place and its first spelling. */
   set(key: PyValue, value: PyValue): this {
     const identity = identityOf(key);
+    this.#entries ??= new Map();
     const entry = this.#entries.get(identity);
     if (entry === undefined) this.#entries.set(identity, [key, value]);
     else entry[1] = value;
     return this;
   }
   delete(key: PyValue): boolean {
-    return this.#entries.delete(identityOf(key));
+    return this.#entries?.delete(identityOf(key)) ?? false;
   }
   keys(): PyValue[] {
-    return [...this.#entries.values()].map(([key]) => key);
+    return Array.from(this.entries(), ([key]) => key);
   }
   values(): PyValue[] {
-    return [...this.#entries.values()].map(([, value]) => value);
+    return Array.from(this.entries(), ([, value]) => value);
   }
   entries(): IterableIterator<[PyValue, PyValue]> {
-    return this.#entries.values();
+    return (this.#entries ?? NO_ENTRIES).values();
   }
   [Symbol.iterator](): IterableIterator<[PyValue, PyValue]> {
-    return this.#entries.values();
+    return this.entries();
   }
 }
 
-/** What a JavaScript Map can compare in place of a Python key. */
+const NO_ENTRIES: ReadonlyMap<unknown, [PyValue, PyValue]> = new Map();
+
+/** What a JavaScript Map can compare in place of a Python key; strings are themselves, the rest cannot collide with them. */
 function identityOf(key: PyValue): unknown {
-  if (typeof key === "boolean") return key ? 1 : 0;
-  if (typeof key === "bigint" && BigInt(Number(key)) === key) return Number(key);
-  if (key instanceof PyFloat) return key.value;
-  if (key instanceof PyTuple) return `(${key.items.map((item) => describeIdentity(identityOf(item))).join()})`;
-  if (typeof key === "string") return `'${key}`;
+  if (typeof key === "string") return key.charCodeAt(0) === 0 ? `\0s${key}` : key;
+  if (typeof key !== "object" || key === null) return numberIdentity(key);
+  if (key instanceof PyFloat) return Number.isNaN(key.value) ? key : key.value;
+  if (key instanceof PyGlobal) return `\0g${JSON.stringify([key.module, key.name])}`;
+  if (key instanceof PyTuple || key instanceof Uint8Array) return `\0t${describeKey(key)}`;
   return key;
+}
+
+function numberIdentity(key: null | boolean | number | bigint | string): unknown {
+  if (typeof key === "boolean") return key ? 1 : 0;
+  return typeof key === "bigint" && BigInt(Number(key)) === key ? Number(key) : key;
 }
 
 const objectNumbers = new WeakMap<object, number>();
 let nextObjectNumber = 0;
 
-function describeIdentity(identity: unknown): string {
-  if (typeof identity !== "object" || identity === null) return JSON.stringify(String(identity)) + typeof identity;
+/** A tuple key has a few parts; one with more than this is meant to keep a reader busy. */
+const MAX_KEY_PARTS = 10_000;
+
+/** A tuple, spelled out so that equal tuples have equal spellings. Iterative: a key can be nested deeper than our stack. */
+function describeKey(root: PyValue): string {
+  const parts: string[] = [];
+  const waiting: (PyValue | typeof CLOSE)[] = [root];
+  while (waiting.length > 0) {
+    const item = waiting.pop() ?? null;
+    if (parts.length > MAX_KEY_PARTS) {
+      throw new LtrainError("checkpoint.malformed", `a dictionary key has more than ${MAX_KEY_PARTS} parts`);
+    }
+    if (item === CLOSE) parts.push(")");
+    else if (item instanceof PyTuple) {
+      parts.push("(");
+      waiting.push(CLOSE);
+      for (let i = item.items.length - 1; i >= 0; i -= 1) waiting.push(item.items[i] ?? null);
+      if (item.items.length > MAX_KEY_PARTS) parts.length = MAX_KEY_PARTS + 1;
+    } else if (item instanceof Uint8Array) parts.push(`b${Buffer.from(item).toString("base64")}`);
+    else parts.push(describeAtom(identityOf(item)));
+  }
+  return parts.join();
+}
+
+const CLOSE = Symbol("end of a tuple");
+
+function describeAtom(identity: unknown): string {
+  if (typeof identity === "string") return JSON.stringify(identity);
+  if (typeof identity !== "object" || identity === null) return String(identity);
   const known = objectNumbers.get(identity) ?? (nextObjectNumber += 1);
   objectNumbers.set(identity, known);
   return `#${known}`;

@@ -1,0 +1,108 @@
+import type { Stats } from "node:fs";
+import * as fs from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** What is known of a path without opening it. */
+export interface FileStatus {
+  readonly kind: "file" | "folder" | "other";
+  readonly byteLength: number;
+  /** Milliseconds since 1970. */
+  readonly modified: number;
+  /** Device and inode: two paths with the same identity are one file. */
+  readonly identity: string;
+}
+
+/** One name in a folder. */
+export interface FolderEntry {
+  readonly name: string;
+  readonly kind: "file" | "folder" | "other";
+}
+
+/** An open file; every method may do less than it was asked and says how much. */
+export interface OpenFile {
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number>;
+  /** Write some of `bytes` at the current position and say how many. */
+  write(bytes: Uint8Array): Promise<number>;
+  status(): Promise<FileStatus>;
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** How a file is opened: to read, to create what must not be there yet, to replace, or to add at the end. */
+export type OpenMode = "read" | "create" | "replace" | "append";
+
+/** Every touch of the file system by the product goes through this, so that a test can let any one of them fail. */
+export interface FileOperations {
+  open(path: string, mode: OpenMode): Promise<OpenFile>;
+  /** Follows symbolic links. */
+  status(path: string): Promise<FileStatus>;
+  rename(from: string, to: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  /** Creates the folders above it too; an existing folder is fine. */
+  makeFolder(path: string): Promise<void>;
+  removeFolder(path: string): Promise<void>;
+  listFolder(path: string): Promise<readonly FolderEntry[]>;
+  /** Makes a rename in this folder survive a power cut; a no-op where folders cannot be opened. */
+  syncFolder(path: string): Promise<void>;
+  /** The path with every symbolic link followed. */
+  realPath(path: string): Promise<string>;
+  link(target: string, path: string): Promise<void>;
+}
+
+const FLAGS: Readonly<Record<OpenMode, string>> = { read: "r", create: "wx", replace: "w", append: "a" };
+
+function statusOf(stats: Stats): FileStatus {
+  return {
+    kind: stats.isFile() ? "file" : stats.isDirectory() ? "folder" : "other",
+    byteLength: stats.size,
+    modified: stats.mtimeMs,
+    identity: `${stats.dev}:${stats.ino}`,
+  };
+}
+
+/** The real file system. */
+export const nodeFiles: FileOperations = {
+  async open(path, mode) {
+    const handle = await fs.open(path, FLAGS[mode]);
+    return {
+      read: async (buffer, offset, length, position) => (await handle.read(buffer, offset, length, position)).bytesRead,
+      write: async (bytes) => (await handle.write(bytes, 0, bytes.byteLength, null)).bytesWritten,
+      status: async () => statusOf(await handle.stat()),
+      sync: () => handle.sync(),
+      close: () => handle.close(),
+    };
+  },
+  status: async (path) => statusOf(await fs.stat(path)),
+  rename: (from, to) => fs.rename(from, to),
+  unlink: (path) => fs.unlink(path),
+  async makeFolder(path) {
+    await fs.mkdir(path, { recursive: true });
+  },
+  removeFolder: (path) => fs.rm(path, { recursive: true }),
+  async listFolder(path) {
+    const entries = await fs.readdir(path, { withFileTypes: true });
+    return entries.map((entry) => ({
+      name: entry.name,
+      kind: entry.isFile() ? "file" : entry.isDirectory() ? "folder" : "other",
+    }));
+  },
+  async syncFolder(path) {
+    // Windows cannot open a folder; there the rename itself is as durable as it gets.
+    if (process.platform === "win32") return;
+    const handle = await fs.open(path, "r");
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  },
+  realPath: (path) => fs.realpath(path),
+  async link(target, path) {
+    await fs.symlink(target, path);
+  },
+};
+
+/** The folder a path lies in, "." for a bare name. */
+export function folderOf(path: string): string {
+  return dirname(path);
+}
