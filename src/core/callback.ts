@@ -32,6 +32,10 @@ export abstract class Callback {
   onTrainEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
   onTrainEpochStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
   onTrainEpochEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
+  /** Whether this callback would use the coming batch's `outputs`; reading them to the host costs time. */
+  wantsOutputs(trainer: TrainerState, batchIdx: number): boolean {
+    return false;
+  }
   onTrainBatchStart(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void> {}
   /** `outputs.loss` is there when this batch is one that is read to the host (see TrainerState and log_every_n_steps). */
   onTrainBatchEnd(

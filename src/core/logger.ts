@@ -7,6 +7,8 @@ export interface Logger {
   logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void>;
   /** One row of metrics at one 0-based step. */
   logMetrics(metrics: Readonly<Record<string, number>>, step: number): Promise<void>;
+  /** On resume into the same folder: go on after `globalStep` steps with what is there, instead of starting over. */
+  continueFrom?(globalStep: number): Promise<void>;
   /** Bring what is buffered to disk. */
   save(): Promise<void>;
   /** After the last row; `status` says how the run ended. */
