@@ -1,0 +1,2 @@
+/** Random numbers in one breath: seed them here, draw them from the generator. */
+export { defaultGenerator, seedEverything } from "./generator.js";
