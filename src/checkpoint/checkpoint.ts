@@ -6,6 +6,10 @@ export interface StateDict {
   readonly tensors: ReadonlyMap<string, StoredTensor>;
   /** Module path ("" for the root) to its `version`; null when the file has none. */
   readonly versions: ReadonlyMap<string, number> | null;
+  /** What is among the tensors and is none: `_extra_state`, quantized and sparse tensors. Absent when there is none. */
+  readonly extraState?: ReadonlyMap<string, PyValue>;
+  /** All names in the file's order; needed only when there is extra state between the tensors. */
+  readonly order?: readonly string[];
 }
 
 /** A precision plugin's state: its class name is its key in the file (MixedPrecision). */
@@ -16,7 +20,8 @@ export interface PrecisionState {
 
 /** hparams_name and hyper_parameters, of the module or of the data module. */
 export interface HyperParameters {
-  readonly name: string;
+  /** What the constructor called them; null when the file does not say (Lightning writes "kwargs"). */
+  readonly name: string | null;
   readonly values: PyDict;
 }
 
@@ -43,4 +48,41 @@ export interface Checkpoint {
   ltrain: PyDict | null;
   /** Keys that are none of the above, in their order. */
   rest: ReadonlyMap<string, PyValue>;
+}
+
+/** How the parts are called in the file, in Lightning's order; parse and dump both read this table. */
+export const CHECKPOINT_KEYS = {
+  epoch: "epoch",
+  globalStep: "global_step",
+  lightningVersion: "pytorch-lightning_version",
+  stateDict: "state_dict",
+  loops: "loops",
+  callbacks: "callbacks",
+  optimizerStates: "optimizer_states",
+  lrSchedulers: "lr_schedulers",
+  hparamsName: "hparams_name",
+  hyperParameters: "hyper_parameters",
+  datamoduleHparamsName: "datamodule_hparams_name",
+  datamoduleHyperParameters: "datamodule_hyper_parameters",
+  ltrain: "ltrain",
+} as const;
+
+/** A checkpoint with nothing in it, to start from. */
+export function emptyCheckpoint(): Checkpoint {
+  return {
+    epoch: 0,
+    globalStep: 0,
+    lightningVersion: null,
+    stateDict: { tensors: new Map(), versions: null },
+    loops: null,
+    callbacks: null,
+    optimizerStates: null,
+    lrSchedulers: null,
+    precision: null,
+    hyperParameters: null,
+    datamoduleHyperParameters: null,
+    datamodule: null,
+    ltrain: null,
+    rest: new Map(),
+  };
 }

@@ -1,0 +1,66 @@
+import { PyComplex, PyFloat, PyGlobal, PyObject, PySet, PyStorage, PyTuple } from "../pickle/values.js";
+import type { PyValue } from "../pickle/values.js";
+import { StoredTensor } from "../storage/storedTensor.js";
+
+/** Deeper than this, a container is shown as "..."; no one reads further on a line. */
+const MAX_SHOWN_DEPTH = 8;
+/** A container shows this many items on a line. */
+const MAX_SHOWN_ITEMS = 20;
+
+/** A value on one line as Python's repr would print it; tensors and foreign objects in short, cycles as "...". */
+export function describeValue(value: PyValue, depth = 0): string {
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  if (typeof value === "number" || typeof value === "bigint") return String(value);
+  if (typeof value === "string") return pythonString(value);
+  if (value instanceof PyFloat) return pythonFloat(value.value);
+  if (value instanceof Uint8Array) return `<${value.byteLength} bytes>`;
+  if (value instanceof StoredTensor) return `tensor(${value.dtype} [${value.shape.join(", ")}])`;
+  if (value instanceof PyComplex) return `(${value.real}${value.imag < 0 ? "" : "+"}${value.imag}j)`;
+  if (value instanceof PyStorage) return "<storage>";
+  if (value instanceof PyGlobal) return `<${value.toString()}>`;
+  if (value instanceof PyObject) return `<${className(value)} object>`;
+  if (depth >= MAX_SHOWN_DEPTH) return "...";
+  const inner = (item: PyValue): string => describeValue(item, depth + 1);
+  if (Array.isArray(value)) return `[${listed(value, inner)}]`;
+  if (value instanceof PyTuple) return `(${listed(value.items, inner)}${value.items.length === 1 ? "," : ""})`;
+  if (value instanceof PySet) return value.items.length === 0 ? "set()" : `{${listed(value.items, inner)}}`;
+  return `{${listed([...value], ([key, item]) => `${inner(key)}: ${inner(item)}`)}}`;
+}
+
+function listed<T>(items: readonly T[], describe: (item: T) => string): string {
+  const shown = items.slice(0, MAX_SHOWN_ITEMS).map(describe);
+  return (items.length > MAX_SHOWN_ITEMS ? [...shown, "..."] : shown).join(", ");
+}
+
+/** A float as Python prints it: 1e-08, 0.001, 10.0, inf. */
+export function pythonFloat(value: number): string {
+  if (Number.isNaN(value)) return "nan";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (Object.is(value, -0)) return "-0.0";
+  const [mantissa = "", exponentText = "0"] = value.toExponential().split("e");
+  const exponent = Number(exponentText);
+  if (exponent >= -4 && exponent < 16) {
+    // JavaScript writes out what Python does, but for the ".0".
+    const text = String(value);
+    return text.includes(".") ? text : `${text}.0`;
+  }
+  return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
+}
+
+/** A string as Python's repr quotes it: single quotes unless that would need escapes. */
+export function pythonString(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'";
+  const escaped = text
+    .replaceAll("\\", "\\\\")
+    .replaceAll(quote, `\\${quote}`)
+    .replaceAll("\n", "\\n")
+    .replaceAll("\r", "\\r")
+    .replaceAll("\t", "\\t");
+  return quote + escaped + quote;
+}
+
+/** The class a foreign object says it is of, as far as its pickle tells. */
+export function className(value: PyObject): string {
+  return value.callable instanceof PyGlobal ? value.callable.toString() : "foreign";
+}

@@ -1,0 +1,130 @@
+import { basename, join } from "node:path";
+import { LtrainError } from "../errors.js";
+import type { FileOperations } from "../io/fileOperations.js";
+import { nodeFiles } from "../io/fileOperations.js";
+import { listFolder, statusOf } from "../io/textFile.js";
+import { loadCheckpoint } from "./checkpointIO.js";
+
+/** A checkpoint that was found, and what was passed over on the way. */
+export interface FoundCheckpoint {
+  readonly path: string;
+  /** Whether it was searched for, or is the file that was named. */
+  readonly searched: boolean;
+  readonly epoch: number;
+  readonly globalStep: number;
+  /** Files of the same run that could not be read, with the reason. */
+  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/**
+ * The newest checkpoint at a path: the file itself, or of a checkpoints folder, a run folder (version_N), a logger's
+ * folder of runs, or the folder above (lightning_logs). The newest run is the highest N; within it, the file that says
+ * the highest step and epoch, the later written where they are equal.
+ */
+export async function findNewestCheckpoint(path: string, files: FileOperations = nodeFiles): Promise<FoundCheckpoint> {
+  const status = await statusOf(path, files);
+  if (status === undefined) throw new LtrainError("file.missing", `there is no file or folder ${path}`);
+  if (status.kind !== "folder") return { path, searched: false, epoch: 0, globalStep: 0, skipped: [] };
+  if (await isDistributed(path, files)) {
+    throw new LtrainError(
+      "checkpoint.unsupported",
+      `${path} is a distributed checkpoint (a folder with .metadata and .distcp files)`,
+      { hint: "consolidate it with Lightning: python -m lightning.pytorch.utilities.consolidate_checkpoint" },
+    );
+  }
+  for (const run of await runsUnder(path, files)) {
+    const names = await checkpointsIn(run, files);
+    if (names.length > 0) return newestOf(names, files);
+  }
+  throw new LtrainError("checkpoint.missing", `there is no checkpoint under ${path}`, {
+    hint: `looked for *.ckpt, checkpoints/*.ckpt and ${join("lightning_logs", "version_N", "checkpoints", "*.ckpt")}`,
+  });
+}
+
+async function isDistributed(folder: string, files: FileOperations): Promise<boolean> {
+  return (await statusOf(join(folder, ".metadata"), files))?.kind === "file";
+}
+
+/** Folders that may hold checkpoints, the newest run first. */
+async function runsUnder(folder: string, files: FileOperations): Promise<string[]> {
+  const here = [folder, join(folder, "checkpoints")];
+  const ownRuns = await versionsIn(folder, files);
+  if (ownRuns.length > 0) return [...here, ...ownRuns];
+  const below: { readonly runs: readonly string[]; readonly modified: number }[] = [];
+  for (const name of await foldersIn(folder, files)) {
+    const runs = await versionsIn(join(folder, name), files);
+    const newest = runs[0] === undefined ? undefined : await statusOf(runs[0], files);
+    if (newest !== undefined) below.push({ runs, modified: newest.modified });
+  }
+  // Two loggers' folders side by side cannot be ordered by their numbers, only by when their last run began.
+  below.sort((a, b) => b.modified - a.modified);
+  const runs = below.flatMap((each) => each.runs);
+  return [...here, ...runs];
+}
+
+/** version_N folders and their checkpoints folders, the highest N first. */
+async function versionsIn(folder: string, files: FileOperations): Promise<string[]> {
+  const versions: { readonly name: string; readonly number: number }[] = [];
+  for (const name of await foldersIn(folder, files)) {
+    const number = /^version_(\d+)$/.exec(name)?.[1];
+    if (number !== undefined) versions.push({ name, number: Number(number) });
+  }
+  versions.sort((a, b) => b.number - a.number);
+  return versions.flatMap(({ name }) => [join(folder, name, "checkpoints"), join(folder, name)]);
+}
+
+async function foldersIn(folder: string, files: FileOperations): Promise<string[]> {
+  const entries = await listFolder(folder, files);
+  const kept: string[] = [];
+  for (const { name, kind } of entries) {
+    if (name.startsWith(".") || name === "node_modules") continue;
+    // A link to a folder is a folder here: runs are often kept on another disk.
+    if (kind === "folder" || (kind === "other" && (await statusOf(join(folder, name), files))?.kind === "folder")) {
+      kept.push(name);
+    }
+  }
+  return kept;
+}
+
+async function checkpointsIn(folder: string, files: FileOperations): Promise<string[]> {
+  if ((await statusOf(folder, files))?.kind !== "folder") return [];
+  const entries = await listFolder(folder, files);
+  return entries
+    .filter(({ name, kind }) => kind !== "folder" && name.endsWith(".ckpt") && !name.startsWith("."))
+    .map(({ name }) => join(folder, name));
+}
+
+type Candidate = Pick<FoundCheckpoint, "path" | "epoch" | "globalStep"> & { readonly modified: number };
+
+async function newestOf(paths: readonly string[], files: FileOperations): Promise<FoundCheckpoint> {
+  const skipped: { path: string; reason: string }[] = [];
+  let newest: Candidate | undefined;
+  let firstFailure: unknown;
+  for (const path of paths) {
+    try {
+      const candidate = await read(path, files);
+      if (newest === undefined || isNewer(candidate, newest)) newest = candidate;
+    } catch (error) {
+      if (!(error instanceof LtrainError)) throw error;
+      firstFailure ??= error;
+      skipped.push({ path, reason: error.message.replace(`${path}: `, "") });
+    }
+  }
+  if (newest === undefined) throw firstFailure;
+  return { path: newest.path, searched: true, epoch: newest.epoch, globalStep: newest.globalStep, skipped };
+}
+
+async function read(path: string, files: FileOperations): Promise<Candidate> {
+  const status = await statusOf(path, files);
+  const loaded = await loadCheckpoint(path, { files });
+  await loaded.close();
+  const { epoch, globalStep } = loaded.checkpoint;
+  return { path, epoch, globalStep, modified: status?.modified ?? 0 };
+}
+
+function isNewer(a: Candidate, b: Candidate): boolean {
+  if (a.globalStep !== b.globalStep) return a.globalStep > b.globalStep;
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch;
+  if (a.modified !== b.modified) return a.modified > b.modified;
+  return basename(a.path) < basename(b.path); // epoch=..., before last: the same moment under its telling name
+}

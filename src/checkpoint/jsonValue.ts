@@ -1,0 +1,50 @@
+import { PyComplex, PyDict, PyFloat, PyGlobal, PySet, PyStorage, PyTuple } from "../pickle/values.js";
+import type { PyValue } from "../pickle/values.js";
+import { StoredTensor } from "../storage/storedTensor.js";
+import { className, describeValue } from "./describeValue.js";
+
+/** What JSON can carry. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** Deeper than this JSON.stringify itself would overflow the stack. */
+const MAX_DEPTH = 200;
+
+/**
+ * A value of the file as JSON: tuples and sets become arrays, nan and the infinities and integers beyond 2^53 strings,
+ * a tensor its dtype and shape, a foreign object its class and what it was given. A cycle ends in "...".
+ */
+export function jsonValue(value: PyValue, path: readonly PyValue[] = []): JsonValue {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return value;
+  if (typeof value === "number") return jsonNumber(value);
+  if (typeof value === "bigint") return String(value);
+  if (value instanceof PyFloat) return jsonNumber(value.value);
+  if (value instanceof Uint8Array) return { bytes: value.byteLength };
+  if (value instanceof StoredTensor) return { dtype: value.dtype, shape: [...value.shape] };
+  if (value instanceof PyGlobal) return { global: value.toString() };
+  if (value instanceof PyComplex || value instanceof PyStorage) return describeValue(value);
+  if (path.length >= MAX_DEPTH || path.includes(value)) return "...";
+  const inner = (item: PyValue): JsonValue => jsonValue(item, [...path, value]);
+  if (Array.isArray(value)) return value.map(inner);
+  if (value instanceof PyTuple || value instanceof PySet) return value.items.map(inner);
+  if (value instanceof PyDict) return jsonObject(value, inner);
+  return {
+    class: className(value),
+    ...(value.args instanceof PyTuple && value.args.items.length > 0 ? { args: inner(value.args) } : {}),
+    ...(value.listItems.length > 0 ? { items: value.listItems.map(inner) } : {}),
+    ...(value.dictItems.size > 0 ? { entries: inner(value.dictItems) } : {}),
+    ...(value.state === undefined ? {} : { state: inner(value.state) }),
+  };
+}
+
+/** A number as JSON has it; what JSON has no number for is Python's word for it. */
+export function jsonNumber(value: number): number | string {
+  if (Number.isFinite(value)) return value;
+  return Number.isNaN(value) ? "nan" : value > 0 ? "inf" : "-inf";
+}
+
+function jsonObject(dict: PyDict, inner: (item: PyValue) => JsonValue): { readonly [key: string]: JsonValue } {
+  // No prototype: a key `__proto__` is a key like any other.
+  const object = Object.create(null) as Record<string, JsonValue>;
+  for (const [key, item] of dict) object[typeof key === "string" ? key : describeValue(key)] = inner(item);
+  return object;
+}
