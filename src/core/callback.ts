@@ -1,16 +1,18 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { PyDict } from "../pickle/values.js";
 import type { LightningModule } from "./lightningModule.js";
-import type { Stage, TrainerState } from "./trainerState.js";
+import type { Stage, StepResult, TrainerState } from "./trainerState.js";
 
-/** What a training step gave, read to the host: `loss` and what was logged. */
-export type StepResult = Readonly<Record<string, number>>;
+export type { StepResult } from "./trainerState.js";
 
 /* eslint-disable @typescript-eslint/no-unused-vars -- an empty hook names its arguments for those who override it */
 /** The empty base class of what users add around training; hooks are called in Lightning's order and awaited. */
 export abstract class Callback {
-  /** Checkpointing callbacks run after all others, as Lightning orders them. */
-  readonly order: "normal" | "last" = "normal";
+  /**
+   * Lightning's order: callbacks that checkpoint ("last") run after all others; at a train epoch's end they and those
+   * that watch a metric ("monitoring") run after the module's own hook, so that they see what it logged.
+   */
+  readonly order: "normal" | "monitoring" | "last" = "normal";
 
   /** The key of this callback's state in the checkpoint; Lightning's default is the class name. */
   get stateKey(): string {
@@ -37,7 +39,7 @@ export abstract class Callback {
     return false;
   }
   onTrainBatchStart(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void> {}
-  /** `outputs.loss` is there when this batch is one that is read to the host (see TrainerState and log_every_n_steps). */
+  /** `outputs` has `loss` when this batch was read to the host (logged, or last of its epoch); see readMetrics. */
   onTrainBatchEnd(
     trainer: TrainerState,
     module: LightningModule,

@@ -19,6 +19,8 @@ export abstract class LightningDataModule {
   prepareData(): void | Promise<void> {}
   /** Open the data; called once before loaders are asked for. */
   setup(stage: Stage): void | Promise<void> {}
+  /** Give back what setup opened. */
+  teardown(stage: Stage): void | Promise<void> {}
   abstract trainDataloader(): DataLoader;
   valDataloader?(): DataLoader | null;
   testDataloader?(): DataLoader | null;

@@ -3,7 +3,7 @@ import { Module } from "../nn/module.js";
 import type { LRScheduler } from "../optim/lrScheduler.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { Tensor } from "../tensor/tf.js";
-import type { TrainerState } from "./trainerState.js";
+import type { Stage, TrainerState } from "./trainerState.js";
 
 /** A hyperparameter: what YAML, JSON and pickle can all carry. */
 export type HparamValue = null | boolean | number | string | readonly HparamValue[] | { readonly [key: string]: HparamValue };
@@ -17,6 +17,10 @@ export interface LogOptions {
   readonly onEpoch?: boolean;
   readonly progBar?: boolean;
   readonly logger?: boolean;
+  /** How the values of an epoch become one: "mean", weighted by batch size, unless said otherwise. */
+  readonly reduceFx?: "mean" | "sum" | "min" | "max";
+  /** The weight of this value in a mean; found in the batch when it is not given. */
+  readonly batchSize?: number;
 }
 
 /** One scheduler with its rhythm: Lightning's lr_scheduler_config. */
@@ -65,7 +69,7 @@ export abstract class LightningModule<Batch = unknown> extends Module {
   log(name: string, value: Tensor | number, options: LogOptions = {}): void {
     this.#logSink?.(name, value, options);
   }
-  /** Run `body` with `sink` taking what it logs; for the loops. */
+  /** Run `body` with `sink` taking what it logs; for the loops. A hook may be asynchronous: see `takeLogs`. */
   withLogSink<T>(sink: LogSink, body: () => T): T {
     const before = this.#logSink;
     this.#logSink = sink;
@@ -75,7 +79,15 @@ export abstract class LightningModule<Batch = unknown> extends Module {
       this.#logSink = before;
     }
   }
+  /** Let `sink` take what is logged from now on, null for nobody; gives back who took it before. */
+  takeLogs(sink: LogSink | null): LogSink | null {
+    const before = this.#logSink;
+    this.#logSink = sink;
+    return before;
+  }
 
+  setup(stage: Stage): void | Promise<void> {}
+  teardown(stage: Stage): void | Promise<void> {}
   onFitStart(): void | Promise<void> {}
   onFitEnd(): void | Promise<void> {}
   onTrainStart(): void | Promise<void> {}
@@ -88,6 +100,8 @@ export abstract class LightningModule<Batch = unknown> extends Module {
   onValidationEnd(): void | Promise<void> {}
   onValidationEpochStart(): void | Promise<void> {}
   onValidationEpochEnd(): void | Promise<void> {}
+  onValidationBatchStart(batchIdx: number): void | Promise<void> {}
+  onValidationBatchEnd(batchIdx: number): void | Promise<void> {}
   onSaveCheckpoint(checkpoint: Checkpoint): void | Promise<void> {}
   onLoadCheckpoint(checkpoint: Checkpoint): void | Promise<void> {}
 }

@@ -5,7 +5,9 @@ export interface Logger {
   readonly logDir: string | null;
   /** Once, before the first step; values are plain YAML data. */
   logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void>;
-  /** One row of metrics at one 0-based step. */
+  /** Before the first row of a resumed run: go on with what is there, without the rows from step `globalStep` on. */
+  continueFrom?(globalStep: number): Promise<void>;
+  /** One row of metrics at one 0-based step; `epoch` is among them, as Lightning puts it there. */
   logMetrics(metrics: Readonly<Record<string, number>>, step: number): Promise<void>;
   /** On resume into the same folder: go on after `globalStep` steps with what is there, instead of starting over. */
   continueFrom?(globalStep: number): Promise<void>;

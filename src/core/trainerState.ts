@@ -4,8 +4,11 @@ import type { Logger } from "./logger.js";
 /** What is being done: Lightning's trainer.state.fn and stage in one word. */
 export type Stage = "fit" | "sanityCheck" | "validate" | "test" | "predict";
 
+/** What a training step gave, read to the host: `loss` and what was logged under its own name. */
+export type StepResult = Readonly<Record<string, number>>;
+
 /**
- * What modules and callbacks may see of the trainer, and the three things they may ask of it. Trainer implements it;
+ * What modules and callbacks may see of the trainer, and the few things they may ask of it. Trainer implements it;
  * nothing below trainer/ knows Trainer itself.
  */
 export interface TrainerState {
@@ -13,29 +16,48 @@ export interface TrainerState {
   readonly globalStep: number;
   /** Index of the epoch under way, from 0. */
   readonly currentEpoch: number;
+  /** -1: no limit. */
   readonly maxEpochs: number;
+  /** -1: no limit. */
   readonly maxSteps: number;
   /** Batches of one training epoch after limits; Infinity while unknown. */
   readonly numTrainingBatches: number;
+  /** Batches of one validation run after limits; 0 without validation. */
   readonly numValidationBatches: number;
+  /** Batches of the sanity check. */
+  readonly numSanityValBatches: number;
   readonly checkValEveryNEpoch: number;
   /** Index of the training batch under way within its epoch. */
   readonly batchIdx: number;
+  /** Whether the training batch under way is the last of its epoch. */
+  readonly isLastBatch: boolean;
   readonly stage: Stage;
   readonly fastDevRun: boolean;
   readonly defaultRootDir: string;
   /** Folder of this run: lightning_logs/version_N, or default_root_dir without a logger. */
   readonly logDir: string;
   readonly loggers: readonly Logger[];
+  readonly logEveryNSteps: number;
+  /** Whether the metrics of the training batch under way go to the loggers. */
+  readonly shouldLog: boolean;
   readonly executor: Executor;
   /** The checkpoint this run was resumed from, if it was. */
   readonly ckptPath: string | null;
-  /** Everything logged so far, for callbacks: monitors look here. Names as Lightning gives them. */
+  /**
+   * Everything logged so far, for callbacks: monitors look here. Names as Lightning gives them. Values of a training
+   * step are as of the last batch that was read: the logged ones, the last of an epoch, and after `readMetrics()`.
+   */
   readonly callbackMetrics: ReadonlyMap<string, number>;
-  /** What the progress bar shows (`prog_bar: true`). */
+  /** What the progress bar shows (`prog_bar: true`); as fresh as callbackMetrics. */
   readonly progressBarMetrics: ReadonlyMap<string, number>;
+  /** Learning rate of every param group of every optimizer, in order. */
+  readonly learningRates: readonly number[];
   /** Set to end training after this batch. */
   shouldStop: boolean;
+  /** Bring the loss and the metrics of the batch under way to the host; empty when there is none. */
+  readMetrics(): Promise<StepResult>;
   /** Write a checkpoint of this moment, atomically; resolves when it is durable. */
   saveCheckpoint(path: string, options?: { readonly weightsOnly?: boolean }): Promise<void>;
+  /** Tell the user something that is not an error; the same sentence is told once. */
+  warn(message: string): void;
 }
