@@ -5,7 +5,6 @@ import type { Stage, StepResult, TrainerState } from "./trainerState.js";
 
 export type { StepResult } from "./trainerState.js";
 
-/* eslint-disable @typescript-eslint/no-unused-vars -- an empty hook names its arguments for those who override it */
 /** The empty base class of what users add around training; hooks are called in Lightning's order and awaited. */
 export abstract class Callback {
   /**
@@ -22,40 +21,40 @@ export abstract class Callback {
   stateDict(): PyDict | null {
     return null;
   }
-  loadStateDict(state: PyDict): void {}
+  loadStateDict?(state: PyDict): void;
 
-  setup(trainer: TrainerState, module: LightningModule, stage: Stage): void | Promise<void> {}
-  teardown(trainer: TrainerState, module: LightningModule, stage: Stage): void | Promise<void> {}
-  onFitStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onFitEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onSanityCheckStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onSanityCheckEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onTrainStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onTrainEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onTrainEpochStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onTrainEpochEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  /** Whether this callback would use the coming batch's `outputs`; reading them to the host costs time. */
-  wantsOutputs(trainer: TrainerState, batchIdx: number): boolean {
-    return false;
-  }
-  onTrainBatchStart(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void> {}
-  /** `outputs` has `loss` when this batch was read to the host (logged, or last of its epoch); see readMetrics. */
-  onTrainBatchEnd(
+  setup?(trainer: TrainerState, module: LightningModule, stage: Stage): void | Promise<void>;
+  teardown?(trainer: TrainerState, module: LightningModule, stage: Stage): void | Promise<void>;
+  onFitStart?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onFitEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onSanityCheckStart?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onSanityCheckEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onTrainStart?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onTrainEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onTrainEpochStart?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onTrainEpochEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  /**
+   * Whether this callback wants the loss and the metrics of the batch that was just trained; reading them to the host
+   * costs time. Asked before onTrainBatchEnd of every batch that is not read anyway.
+   */
+  wantsOutputs?(trainer: TrainerState, batchIdx: number): boolean;
+  onTrainBatchStart?(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void>;
+  /** `outputs` has `loss` when this batch was read to the host (logged, last of its epoch, or wanted). */
+  onTrainBatchEnd?(
     trainer: TrainerState,
     module: LightningModule,
     outputs: StepResult,
     batchIdx: number,
-  ): void | Promise<void> {}
-  onValidationStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onValidationEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onValidationEpochStart(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onValidationEpochEnd(trainer: TrainerState, module: LightningModule): void | Promise<void> {}
-  onValidationBatchStart(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void> {}
-  onValidationBatchEnd(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void> {}
+  ): void | Promise<void>;
+  onValidationStart?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onValidationEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onValidationEpochStart?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onValidationEpochEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onValidationBatchStart?(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void>;
+  onValidationBatchEnd?(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void>;
   /** After a checkpoint has become durable under its final name. */
-  onCheckpointSaved(trainer: TrainerState, path: string): void | Promise<void> {}
-  onSaveCheckpoint(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void> {}
-  onLoadCheckpoint(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void> {}
-  onException(trainer: TrainerState, module: LightningModule, error: unknown): void | Promise<void> {}
+  onCheckpointSaved?(trainer: TrainerState, path: string): void | Promise<void>;
+  onSaveCheckpoint?(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void>;
+  onLoadCheckpoint?(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void>;
+  onException?(trainer: TrainerState, module: LightningModule, error: unknown): void | Promise<void>;
 }
-/* eslint-enable @typescript-eslint/no-unused-vars */

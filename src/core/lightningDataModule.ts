@@ -3,7 +3,6 @@ import type { PyDict } from "../pickle/values.js";
 import type { Hparams } from "./lightningModule.js";
 import type { Stage } from "./trainerState.js";
 
-/* eslint-disable @typescript-eslint/no-unused-vars -- an empty hook names its arguments for those who override it */
 /** Where the batches come from: Lightning's LightningDataModule. */
 export abstract class LightningDataModule {
   #hparams: Hparams = {};
@@ -16,11 +15,11 @@ export abstract class LightningDataModule {
   }
 
   /** Check that the data is there; a missing file is data.missing, with what was looked for. */
-  prepareData(): void | Promise<void> {}
+  prepareData?(): void | Promise<void>;
   /** Open the data; called once before loaders are asked for. */
-  setup(stage: Stage): void | Promise<void> {}
+  setup?(stage: Stage): void | Promise<void>;
   /** Give back what setup opened. */
-  teardown(stage: Stage): void | Promise<void> {}
+  teardown?(stage: Stage): void | Promise<void>;
   abstract trainDataloader(): DataLoader;
   valDataloader?(): DataLoader | null;
   testDataloader?(): DataLoader | null;
@@ -28,6 +27,5 @@ export abstract class LightningDataModule {
   stateDict(): PyDict | null {
     return null;
   }
-  loadStateDict(state: PyDict): void {}
+  loadStateDict?(state: PyDict): void;
 }
-/* eslint-enable @typescript-eslint/no-unused-vars */

@@ -6,7 +6,8 @@ import type { Tensor } from "../tensor/tf.js";
 import type { Stage, TrainerState } from "./trainerState.js";
 
 /** A hyperparameter: what YAML, JSON and pickle can all carry. */
-export type HparamValue = null | boolean | number | string | readonly HparamValue[] | { readonly [key: string]: HparamValue };
+export type HparamValue =
+  null | boolean | number | string | readonly HparamValue[] | { readonly [key: string]: HparamValue };
 
 /** Constructor arguments by their name in YAML and in the checkpoint. */
 export type Hparams = Readonly<Record<string, HparamValue>>;
@@ -34,13 +35,11 @@ export interface LRSchedulerConfig {
 
 /** What configureOptimizers may return, in Lightning's forms that part 1 knows. */
 export type OptimizerSetup =
-  | Optimizer
-  | { readonly optimizer: Optimizer; readonly lrScheduler?: LRScheduler | LRSchedulerConfig };
+  Optimizer | { readonly optimizer: Optimizer; readonly lrScheduler?: LRScheduler | LRSchedulerConfig };
 
 /** Takes what a step logs; the loops put one in place around every step. */
 export type LogSink = (name: string, value: Tensor | number, options: LogOptions) => void;
 
-/* eslint-disable @typescript-eslint/no-unused-vars -- an empty hook names its arguments for those who override it */
 /** What users subclass: a Module that knows its training step, its optimizer and its hyperparameters. */
 export abstract class LightningModule<Batch = unknown> extends Module {
   /** Set by the trainer while it runs. */
@@ -86,23 +85,22 @@ export abstract class LightningModule<Batch = unknown> extends Module {
     return before;
   }
 
-  setup(stage: Stage): void | Promise<void> {}
-  teardown(stage: Stage): void | Promise<void> {}
-  onFitStart(): void | Promise<void> {}
-  onFitEnd(): void | Promise<void> {}
-  onTrainStart(): void | Promise<void> {}
-  onTrainEnd(): void | Promise<void> {}
-  onTrainEpochStart(): void | Promise<void> {}
-  onTrainEpochEnd(): void | Promise<void> {}
-  onTrainBatchStart(batchIdx: number): void | Promise<void> {}
-  onTrainBatchEnd(batchIdx: number): void | Promise<void> {}
-  onValidationStart(): void | Promise<void> {}
-  onValidationEnd(): void | Promise<void> {}
-  onValidationEpochStart(): void | Promise<void> {}
-  onValidationEpochEnd(): void | Promise<void> {}
-  onValidationBatchStart(batchIdx: number): void | Promise<void> {}
-  onValidationBatchEnd(batchIdx: number): void | Promise<void> {}
-  onSaveCheckpoint(checkpoint: Checkpoint): void | Promise<void> {}
-  onLoadCheckpoint(checkpoint: Checkpoint): void | Promise<void> {}
+  setup?(stage: Stage): void | Promise<void>;
+  teardown?(stage: Stage): void | Promise<void>;
+  onFitStart?(): void | Promise<void>;
+  onFitEnd?(): void | Promise<void>;
+  onTrainStart?(): void | Promise<void>;
+  onTrainEnd?(): void | Promise<void>;
+  onTrainEpochStart?(): void | Promise<void>;
+  onTrainEpochEnd?(): void | Promise<void>;
+  onTrainBatchStart?(batchIdx: number): void | Promise<void>;
+  onTrainBatchEnd?(batchIdx: number): void | Promise<void>;
+  onValidationStart?(): void | Promise<void>;
+  onValidationEnd?(): void | Promise<void>;
+  onValidationEpochStart?(): void | Promise<void>;
+  onValidationEpochEnd?(): void | Promise<void>;
+  onValidationBatchStart?(batchIdx: number): void | Promise<void>;
+  onValidationBatchEnd?(batchIdx: number): void | Promise<void>;
+  onSaveCheckpoint?(checkpoint: Checkpoint): void | Promise<void>;
+  onLoadCheckpoint?(checkpoint: Checkpoint): void | Promise<void>;
 }
-/* eslint-enable @typescript-eslint/no-unused-vars */

@@ -45,7 +45,7 @@ export interface TrainerState {
   readonly ckptPath: string | null;
   /**
    * Everything logged so far, for callbacks: monitors look here. Names as Lightning gives them. Values of a training
-   * step are as of the last batch that was read: the logged ones, the last of an epoch, and after `readMetrics()`.
+   * step are as of the last batch that was read: the logged ones, the last of an epoch, and those that a callback wanted.
    */
   readonly callbackMetrics: ReadonlyMap<string, number>;
   /** What the progress bar shows (`prog_bar: true`); as fresh as callbackMetrics. */
@@ -54,8 +54,6 @@ export interface TrainerState {
   readonly learningRates: readonly number[];
   /** Set to end training after this batch. */
   shouldStop: boolean;
-  /** Bring the loss and the metrics of the batch under way to the host; empty when there is none. */
-  readMetrics(): Promise<StepResult>;
   /** Write a checkpoint of this moment, atomically; resolves when it is durable. */
   saveCheckpoint(path: string, options?: { readonly weightsOnly?: boolean }): Promise<void>;
   /** Tell the user something that is not an error; the same sentence is told once. */

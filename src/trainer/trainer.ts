@@ -1,7 +1,7 @@
 import type { LightningDataModule } from "../core/lightningDataModule.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { Logger } from "../core/logger.js";
-import type { Stage, StepResult, TrainerState } from "../core/trainerState.js";
+import type { Stage, TrainerState } from "../core/trainerState.js";
 import type { Executor } from "../engine/executor.js";
 import type { ResolvedOptions, TrainerOptions } from "./options.js";
 import { resolveOptions } from "./options.js";
@@ -102,9 +102,6 @@ export class Trainer implements TrainerState {
   get learningRates(): readonly number[] {
     return [];
   }
-  readMetrics(): Promise<StepResult> {
-    throw new Error("not written");
-  }
   saveCheckpoint(path: string, options: { readonly weightsOnly?: boolean } = {}): Promise<void> {
     throw new Error(`not written ${path} ${String(options)}`);
   }
@@ -117,6 +114,8 @@ export class Trainer implements TrainerState {
   }
   /** Train `module` on `datamodule`; nothing is printed, what goes wrong is thrown. */
   fit(module: LightningModule, datamodule: LightningDataModule, options: FitOptions = {}): Promise<FitResult> {
-    throw new Error(`not written ${module.constructor.name} ${datamodule.constructor.name} ${String(options.ckptPath)}`);
+    throw new Error(
+      `not written ${module.constructor.name} ${datamodule.constructor.name} ${String(options.ckptPath)}`,
+    );
   }
 }
