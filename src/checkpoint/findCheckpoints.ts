@@ -45,24 +45,23 @@ async function isDistributed(folder: string, files: FileOperations): Promise<boo
   return (await statusOf(join(folder, ".metadata"), files))?.kind === "file";
 }
 
-/** Folders that may hold checkpoints, the newest run first. */
+/** Folders that may hold checkpoints, the newest run first; a lone file beside the runs comes after them all. */
 async function runsUnder(folder: string, files: FileOperations): Promise<string[]> {
-  const here = [folder, join(folder, "checkpoints")];
-  const ownRuns = await versionsIn(folder, files);
-  if (ownRuns.length > 0) return [...here, ...ownRuns];
-  const below: { readonly runs: readonly string[]; readonly modified: number }[] = [];
-  for (const name of await foldersIn(folder, files)) {
-    const runs = await versionsIn(join(folder, name), files);
+  const own = await versionsIn(folder, files);
+  if (own.length > 0) return [...own, folder];
+  const families: { readonly runs: readonly string[]; readonly modified: number }[] = [];
+  const add = async (runs: readonly string[]): Promise<void> => {
     const newest = runs[0] === undefined ? undefined : await statusOf(runs[0], files);
-    if (newest !== undefined) below.push({ runs, modified: newest.modified });
-  }
-  // Two loggers' folders side by side cannot be ordered by their numbers, only by when their last run began.
-  below.sort((a, b) => b.modified - a.modified);
-  const runs = below.flatMap((each) => each.runs);
-  return [...here, ...runs];
+    if (newest !== undefined) families.push({ runs, modified: newest.modified });
+  };
+  await add([join(folder, "checkpoints")]);
+  for (const name of await foldersIn(folder, files)) await add(await versionsIn(join(folder, name), files));
+  // Two loggers' folders side by side cannot be ordered by their numbers, only by when their last run wrote a file.
+  families.sort((a, b) => b.modified - a.modified);
+  return [...families.flatMap(({ runs }) => runs), folder];
 }
 
-/** version_N folders and their checkpoints folders, the highest N first. */
+/** Where the runs of one logger keep their checkpoints, the highest N first. */
 async function versionsIn(folder: string, files: FileOperations): Promise<string[]> {
   const versions: { readonly name: string; readonly number: number }[] = [];
   for (const name of await foldersIn(folder, files)) {
@@ -70,7 +69,13 @@ async function versionsIn(folder: string, files: FileOperations): Promise<string
     if (number !== undefined) versions.push({ name, number: Number(number) });
   }
   versions.sort((a, b) => b.number - a.number);
-  return versions.flatMap(({ name }) => [join(folder, name, "checkpoints"), join(folder, name)]);
+  const places: string[] = [];
+  for (const { name } of versions) {
+    for (const place of [join(folder, name, "checkpoints"), join(folder, name)]) {
+      if ((await checkpointsIn(place, files)).length > 0) places.push(place);
+    }
+  }
+  return places;
 }
 
 async function foldersIn(folder: string, files: FileOperations): Promise<string[]> {
