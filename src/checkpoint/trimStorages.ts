@@ -1,0 +1,106 @@
+import { itemSize } from "../storage/dtype.js";
+import type { Storage } from "../storage/storedTensor.js";
+import { contiguousStride, StoredTensor } from "../storage/storedTensor.js";
+import { readTensor } from "../storage/strided.js";
+
+/** A stretch of a storage, in bytes. */
+interface Span {
+  start: number;
+  end: number;
+}
+
+/**
+ * The same tensors over storages that hold no more than they need: a view takes its own bytes along, not the whole
+ * storage it looks into. Tensors that share memory go on sharing it, and keep their strides.
+ */
+export function trimStorages(tensors: ReadonlyMap<string, StoredTensor>): Map<string, StoredTensor> {
+  const byStorage = new Map<Storage, [string, StoredTensor][]>();
+  for (const entry of tensors) {
+    const group = byStorage.get(entry[1].storage);
+    if (group === undefined) byStorage.set(entry[1].storage, [entry]);
+    else group.push(entry);
+  }
+  const trimmed = new Map<string, StoredTensor>();
+  for (const [storage, group] of byStorage) {
+    for (const [name, tensor] of trimGroup(storage, group)) trimmed.set(name, tensor);
+  }
+  return new Map([...tensors.keys()].map((name) => [name, trimmed.get(name) as StoredTensor]));
+}
+
+function trimGroup(storage: Storage, group: readonly [string, StoredTensor][]): [string, StoredTensor][] {
+  const spans = mergeSpans(group.map(([, tensor]) => spanOf(tensor)));
+  const covered = spans.reduce((sum, { start, end }) => sum + end - start, 0);
+  const first = spans[0]?.start ?? 0;
+  const last = spans.at(-1)?.end ?? 0;
+  // Neighbours without a gap stay one storage, as they were: a flat buffer of parameters is still one.
+  const pieces = covered === last - first ? [{ start: first, end: last }] : spans;
+  const storages = pieces.map((piece) => sliceStorage(storage, piece));
+  return group.map(([name, tensor]) => {
+    const { start } = spanOf(tensor);
+    const index = pieces.findIndex((piece) => piece.start <= start && start <= piece.end && tensor.numel > 0);
+    const piece = pieces[index];
+    const slice = storages[index];
+    if (piece === undefined || slice === undefined) return [name, emptyLike(tensor)];
+    const isAlone = group.every(([other, { numel }]) => other === name || numel === 0);
+    if (isAlone && piece.end - piece.start > tensor.byteLength) return [name, gathered(tensor)];
+    const storageOffset = tensor.storageOffset - piece.start / itemSize(tensor.dtype);
+    return [name, new StoredTensor({ ...layoutOf(tensor), storageOffset, storage: slice })];
+  });
+}
+
+/** The bytes from a tensor's first element to its last. */
+function spanOf(tensor: StoredTensor): Span {
+  const size = itemSize(tensor.dtype);
+  if (tensor.numel === 0) return { start: 0, end: 0 };
+  const reach = tensor.shape.reduce((sum, length, axis) => sum + (length - 1) * (tensor.stride[axis] ?? 0), 0);
+  return { start: tensor.storageOffset * size, end: (tensor.storageOffset + reach + 1) * size };
+}
+
+/** Spans that overlap or touch become one; the result is in order. */
+function mergeSpans(spans: readonly Span[]): Span[] {
+  const merged: Span[] = [];
+  for (const span of [...spans].filter(({ start, end }) => end > start).sort((a, b) => a.start - b.start)) {
+    const before = merged.at(-1);
+    if (before !== undefined && span.start <= before.end) before.end = Math.max(before.end, span.end);
+    else merged.push({ ...span });
+  }
+  return merged;
+}
+
+function sliceStorage(storage: Storage, { start, end }: Span): Storage {
+  if (start === 0 && end === storage.byteLength) return storage;
+  return { byteLength: end - start, read: (from, to) => storage.read(start + from, start + to) };
+}
+
+/** A strided view with holes, alone in its storage: its elements side by side. */
+function gathered(tensor: StoredTensor): StoredTensor {
+  let bytes: Promise<Uint8Array> | undefined;
+  return new StoredTensor({
+    ...layoutOf(tensor),
+    stride: contiguousStride(tensor.shape),
+    storageOffset: 0,
+    storage: {
+      byteLength: tensor.byteLength,
+      read: async (start, end) => {
+        bytes ??= readTensor(tensor).then((gathered) => gathered.bytes);
+        const part = (await bytes).subarray(start, end);
+        if (end === tensor.byteLength) bytes = undefined; // a writer reads once, in order: do not keep them all
+        return part;
+      },
+    },
+  });
+}
+
+function emptyLike(tensor: StoredTensor): StoredTensor {
+  const storage: Storage = { byteLength: 0, read: () => Promise.resolve(new Uint8Array()) };
+  return new StoredTensor({ ...layoutOf(tensor), storageOffset: 0, storage });
+}
+
+function layoutOf({
+  dtype,
+  shape,
+  stride,
+  requiresGrad,
+}: StoredTensor): Omit<ConstructorParameters<typeof StoredTensor>[0], "storage" | "storageOffset"> {
+  return { dtype, shape, stride, requiresGrad };
+}
