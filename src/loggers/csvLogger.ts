@@ -1,16 +1,38 @@
+import { join } from "node:path";
+import { pythonFloat } from "../checkpoint/describeValue.js";
 import type { Logger } from "../core/logger.js";
+import { subfolders } from "../io/subfolders.js";
+import { appendText, fileExists, makeFolder, readText, removeFile, writeTextAtomically } from "../io/textFile.js";
+import { csvLine, csvRows } from "./csvTable.js";
+import { yamlText } from "./yamlText.js";
 
 /** The rarer settings of a CSVLogger. */
 export interface CSVLoggerOptions {
   /** Put before every metric's name, with a hyphen. */
   readonly prefix?: string;
+  /** Rows of step n are brought to disk when n + 1 is a multiple of this. */
   readonly flushLogsEveryNSteps?: number;
 }
 
-/** Writes metrics.csv and hparams.yaml as Lightning's CSVLogger writes them. */
+/** Columns that Lightning fills with ints; every other cell is a float. */
+const INT_COLUMNS = new Set(["epoch", "step"]);
+
+type Row = Map<string, string>;
+
+/** Writes metrics.csv and hparams.yaml byte for byte as Lightning's CSVLogger writes them. */
 export class CSVLogger implements Logger {
-  readonly name: string;
   readonly saveDir: string;
+  readonly name: string;
+  readonly #prefix: string;
+  readonly #flushEvery: number;
+  #version: number | string | null;
+  #hparams: Readonly<Record<string, unknown>> = {};
+  #columns: string[] = [];
+  #pending: Row[] = [];
+  /** Whether the folder is made and an older metrics.csv has been dealt with. */
+  #isOpen = false;
+  /** One write at a time, in order. */
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(
     saveDir: string,
@@ -20,36 +42,117 @@ export class CSVLogger implements Logger {
   ) {
     this.saveDir = saveDir;
     this.name = name ?? "";
-    void version;
-    void options;
+    this.#version = version;
+    this.#prefix = options.prefix ?? "";
+    this.#flushEvery = options.flushLogsEveryNSteps ?? 100;
   }
 
   /** Number or name of this run; when none was given, one more than the largest that is there. */
   get version(): number | string {
-    return 0;
+    this.#version ??= nextVersion(join(this.saveDir, this.name));
+    return this.#version;
   }
+
   get logDir(): string {
-    return this.saveDir;
+    const { version } = this;
+    return join(this.saveDir, this.name, typeof version === "string" ? version : `version_${version}`);
   }
-  /** Go on with the metrics.csv that is there, without the rows from `globalStep` on, instead of starting over. */
-  continueFrom(globalStep: number): Promise<void> {
-    void globalStep;
-    return Promise.resolve();
+
+  /** Where the rows go. */
+  get metricsFile(): string {
+    return join(this.logDir, "metrics.csv");
   }
-  logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void> {
-    void hparams;
-    return Promise.resolve();
+
+  /** Go on with the metrics.csv that is there, without the rows of step `globalStep` and later, instead of starting over. */
+  async continueFrom(globalStep: number): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#isOpen = true;
+      await makeFolder(this.logDir);
+      if (!(await fileExists(this.metricsFile))) return;
+      const rows = csvRows(await readText(this.metricsFile));
+      this.#columns = [...(rows[0]?.keys() ?? [])];
+      const kept = rows.filter((row) => Number(row.get("step")) < globalStep);
+      if (kept.length === 0) await removeFile(this.metricsFile);
+      else await this.#rewrite(kept);
+    });
   }
-  logMetrics(metrics: Readonly<Record<string, number>>, step: number): Promise<void> {
-    void metrics;
-    void step;
-    return Promise.resolve();
+
+  async logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void> {
+    this.#hparams = { ...this.#hparams, ...hparams };
+    if (Object.keys(this.#hparams).length === 0) return;
+    await this.#inTurn(async () => {
+      await this.#open();
+      await writeTextAtomically(join(this.logDir, "hparams.yaml"), yamlText(this.#hparams));
+    });
   }
-  save(): Promise<void> {
-    return Promise.resolve();
+
+  async logMetrics(metrics: Readonly<Record<string, number>>, step: number): Promise<void> {
+    const row: Row = new Map();
+    for (const [name, value] of Object.entries(metrics)) {
+      const isInt = INT_COLUMNS.has(name) && Number.isInteger(value);
+      row.set(this.#prefix === "" ? name : `${this.#prefix}-${name}`, isInt ? String(value) : pythonFloat(value));
+    }
+    row.set("step", String(step));
+    this.#pending.push(row);
+    if ((step + 1) % this.#flushEvery === 0) await this.save();
   }
-  finalize(status: "success" | "failed" | "interrupted"): Promise<void> {
-    void status;
-    return Promise.resolve();
+
+  async save(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.#pending.length === 0) return;
+      await this.#open();
+      const rows = [...this.#pending];
+      const exists = await fileExists(this.metricsFile);
+      const isWider = this.#widen(rows);
+      if (!exists) await writeTextAtomically(this.metricsFile, this.#header() + this.#lines(rows));
+      else if (isWider) await this.#rewrite([...csvRows(await readText(this.metricsFile)), ...rows]);
+      else await appendText(this.metricsFile, this.#lines(rows));
+      this.#pending = this.#pending.slice(rows.length); // rows logged meanwhile wait for the next time
+    });
   }
+
+  async finalize(): Promise<void> {
+    await this.save();
+  }
+
+  /** What an earlier run left in this folder is not this run's: Lightning starts its metrics over, and so do we. */
+  async #open(): Promise<void> {
+    if (this.#isOpen) return;
+    this.#isOpen = true;
+    await makeFolder(this.logDir);
+    await removeFile(this.metricsFile);
+  }
+
+  /** Whether `rows` bring columns that were not there before; the header stays sorted. */
+  #widen(rows: readonly Row[]): boolean {
+    const before = this.#columns.length;
+    this.#columns = [...new Set([...this.#columns, ...rows.flatMap((row) => [...row.keys()])])].sort();
+    return this.#columns.length > before;
+  }
+
+  async #rewrite(rows: readonly Row[]): Promise<void> {
+    await writeTextAtomically(this.metricsFile, this.#header() + this.#lines(rows));
+  }
+
+  #header(): string {
+    return csvLine(this.#columns);
+  }
+
+  #lines(rows: readonly Row[]): string {
+    return rows.map((row) => csvLine(this.#columns.map((column) => row.get(column) ?? ""))).join("");
+  }
+
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const turn = this.#writing.then(write);
+    this.#writing = turn.catch(() => undefined); // whoever waits for this turn hears of it; the next one still runs
+    return turn;
+  }
+}
+
+function nextVersion(folder: string): number {
+  const versions = subfolders(folder)
+    .map((name) => /^version_(\d+)(?:_.*)?$/.exec(name)?.[1])
+    .filter((digits) => digits !== undefined)
+    .map(Number);
+  return versions.length === 0 ? 0 : Math.max(...versions) + 1;
 }
