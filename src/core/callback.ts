@@ -21,7 +21,8 @@ export abstract class Callback {
   stateDict(): PyDict | null {
     return null;
   }
-  loadStateDict?(state: PyDict): void;
+  /** Tensors in the state are read when they are needed, so this may take its time. */
+  loadStateDict?(state: PyDict): void | Promise<void>;
 
   setup?(trainer: TrainerState, module: LightningModule, stage: Stage): void | Promise<void>;
   teardown?(trainer: TrainerState, module: LightningModule, stage: Stage): void | Promise<void>;

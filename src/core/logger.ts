@@ -9,8 +9,6 @@ export interface Logger {
   continueFrom?(globalStep: number): Promise<void>;
   /** One row of metrics at one 0-based step; `epoch` is among them, as Lightning puts it there. */
   logMetrics(metrics: Readonly<Record<string, number>>, step: number): Promise<void>;
-  /** On resume into the same folder: go on after `globalStep` steps with what is there, instead of starting over. */
-  continueFrom?(globalStep: number): Promise<void>;
   /** Bring what is buffered to disk. */
   save(): Promise<void>;
   /** After the last row; `status` says how the run ended. */
