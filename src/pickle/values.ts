@@ -106,17 +106,43 @@ export class PyStorage {
 export class PyObject {
   readonly callable: PyValue;
   readonly args: PyValue;
+  /** REDUCE calls it; NEWOBJ calls its `__new__`. */
+  readonly how: "call" | "newobj";
+  readonly kwargs: PyDict | undefined;
   /** What BUILD gave it, if anything did. */
   state: PyValue | undefined;
   /** What APPENDS gave it. */
   readonly listItems: PyValue[] = [];
   /** What SETITEMS gave it. */
   readonly dictItems = new PyDict();
-  constructor(callable: PyValue, args: PyValue) {
+  constructor(
+    callable: PyValue,
+    args: PyValue,
+    options: { readonly how?: "call" | "newobj"; readonly kwargs?: PyDict } = {},
+  ) {
     this.callable = callable;
     this.args = args;
+    this.how = options.how ?? "call";
+    this.kwargs = options.kwargs;
+  }
+
+  /** The class it is of, or the function that makes it: "pathlib.PosixPath". */
+  get className(): string {
+    const first = this.args instanceof PyTuple ? this.args.items[0] : undefined;
+    const made = this.callable instanceof PyGlobal && MAKERS.has(this.callable.toString()) ? first : this.callable;
+    if (made instanceof PyGlobal) return made.toString();
+    return made instanceof PyObject ? `${made.className}(...)` : "object";
   }
 }
+
+/** Functions that make an object of the class that is their first argument. */
+const MAKERS: ReadonlySet<string> = new Set([
+  "copyreg._reconstructor",
+  "copyreg.__newobj__",
+  "copyreg.__newobj_ex__",
+  "numpy._core.multiarray._reconstruct",
+  "numpy.core.multiarray._reconstruct",
+]);
 
 /** The dicts that torch's files hold; Counter and OrderedDict survive a round trip. */
 export type PyDictKind = "dict" | "OrderedDict" | "Counter" | "defaultdict";
