@@ -21,7 +21,7 @@ export interface OpenedFile {
   readonly foreignGlobals: readonly PyGlobal[];
   /** safetensors' own strings; empty for torch's files. */
   readonly metadata: ReadonlyMap<string, string>;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Open any file that holds named tensors: its structure is read, nothing in it is run. */

@@ -44,6 +44,7 @@ export function createProgram(terminal: Terminal, done: (exitCode: number) => vo
       getOutHasColors: () => terminal.stdout.hasColor,
       getErrHasColors: () => terminal.stderr.hasColor,
     })
+    .configureHelp({ optionDescription: ({ description }) => description }) // an absent flag is false: no need to say
     .exitOverride()
     .showSuggestionAfterError(true)
     .addHelpText("after", EXIT_CODES);
