@@ -152,7 +152,7 @@ class Pickler {
     if (known !== undefined) {
       // A list inside holds this very tuple, and has written it on the way.
       if (items.length > 3) out.op("POP_MARK");
-      else for (const _ of items) out.op("POP");
+      else for (let i = 0; i < items.length; i += 1) out.op("POP");
       this.#recall(known);
       return;
     }
