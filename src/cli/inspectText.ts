@@ -10,15 +10,17 @@ import type { Inspection } from "./inspection.js";
 import { kindOf } from "./inspection.js";
 import { printable } from "./printable.js";
 import type { TableStream } from "./table.js";
-import { renderPairs, renderTable } from "./table.js";
+import { renderPairs, renderTable, shortened } from "./table.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
 /** The summary of a file, in lines. */
 export async function describeCheckpoint(inspection: Inspection, stream: TableStream): Promise<string> {
   const { checkpoint, summary, file } = inspection;
   const lines = [printable(file.path), ...renderPairs(headPairs(inspection))];
+  // A terminal would wrap what is too long into a mess; --json and a pipe have it in full.
+  const width = stream.isTTY ? stream.columns : Infinity;
   const section = (title: string, body: readonly string[]): void => {
-    lines.push("", title, ...body);
+    lines.push("", title, ...body.map((line) => shortened(line, width)));
   };
   if (checkpoint.hyperParameters !== null) {
     section(titled("hyperparameters", checkpoint.hyperParameters.name), valuePairs(checkpoint.hyperParameters.values));
@@ -26,7 +28,9 @@ export async function describeCheckpoint(inspection: Inspection, stream: TableSt
   if (checkpoint.datamoduleHyperParameters !== null) {
     section("data module's hyperparameters", valuePairs(checkpoint.datamoduleHyperParameters.values));
   }
-  if (summary.stateDict.tensors > 0) section(stateDictTitle(inspection), [await moduleTable(inspection, stream)]);
+  if (summary.stateDict.tensors > 0) {
+    lines.push("", stateDictTitle(inspection), await moduleTable(inspection, stream));
+  }
   if (summary.optimizers !== null) section("optimizers", numbered(summary.optimizers.map(describeOptimizer)));
   if (summary.schedulers !== null) section("lr schedulers", numbered(summary.schedulers.map(describeScheduler)));
   if (summary.callbacks !== null) section("callbacks", callbackLines(summary.callbacks));
@@ -53,14 +57,12 @@ export async function describeCheckpoint(inspection: Inspection, stream: TableSt
 /** Every key of the state_dict, or every tensor of a file that has none, as a table. */
 export async function describeKeys(inspection: Inspection, stream: TableStream): Promise<string> {
   const { checkpoint, summary } = inspection;
-  const { tensors, extraState = new Map<string, PyValue>() } = checkpoint.stateDict;
+  const { tensors } = checkpoint.stateDict;
   const names = checkpoint.stateDict.order ?? [...tensors.keys()];
   if (names.length === 0) return describeLooseTensors(inspection, stream);
   const rows = names.map((name) => {
     const tensor = tensors.get(name);
-    return tensor === undefined
-      ? [name, describeValue(extraState.get(name) ?? null), "", "", ""]
-      : tensorRow(name, tensor);
+    return tensor === undefined ? [name, "(extra state)", "", "", ""] : tensorRow(name, tensor);
   });
   const { parameters, bytes, sharedNames } = summary.stateDict;
   const total = [plural(names.length, "key"), "", "", formatCount(parameters), formatBytes(bytes)];

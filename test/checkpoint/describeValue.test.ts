@@ -35,7 +35,7 @@ test("a value is one line of Python", () => {
   );
   expect(describeValue(tuple(1))).toBe("(1,)");
   expect(describeValue(new PyObject(new PyGlobal("pathlib", "PosixPath"), tuple("a")))).toBe(
-    "<pathlib.PosixPath object>",
+    "<pathlib.PosixPath('a')>",
   );
 });
 
