@@ -130,7 +130,9 @@ export class EvaluationLoop {
     return (inputs) => {
       const batch = assembleBatch(tree, inputs);
       const outputs: Record<string, Tensor> = {};
-      module.withLogSink(this.#logs.sink(outputs), () => module.validationStep?.(batch, this.progress.current.ready - 1));
+      module.withLogSink(this.#logs.sink(outputs), () =>
+        module.validationStep?.(batch, this.progress.current.ready - 1),
+      );
       return outputs;
     };
   }

@@ -66,7 +66,11 @@ export function restoreLoops(loop: FitLoop, loops: PyDict): void {
 function section(dict: PyDict, key: string, place: string): PyDict {
   const value = dict.get(key);
   if (value instanceof PyDict) return value;
-  throw new LtrainError("checkpoint.mismatch", `the checkpoint does not say where training stood: ${place} has no ${key}`, {
-    hint: "resume from a checkpoint that Lightning 2 or ltrain wrote",
-  });
+  throw new LtrainError(
+    "checkpoint.mismatch",
+    `the checkpoint does not say where training stood: ${place} has no ${key}`,
+    {
+      hint: "resume from a checkpoint that Lightning 2 or ltrain wrote",
+    },
+  );
 }

@@ -1,6 +1,6 @@
 import type { LogOptions } from "../core/lightningModule.js";
 import { LtrainError } from "../errors.js";
-import { asNumber, float } from "../pickle/convert.js";
+import { asNumber, float, keyText } from "../pickle/convert.js";
 import { PyDict } from "../pickle/values.js";
 
 const f32 = Math.fround;
@@ -102,7 +102,7 @@ export class Results {
   loadStateDict(state: PyDict): void {
     this.#metrics.clear();
     for (const [key, entry] of state) {
-      if (typeof key !== "string" || !(entry instanceof PyDict)) throw malformed(String(key));
+      if (typeof key !== "string" || !(entry instanceof PyDict)) throw malformed(keyText(key));
       const [name, options] = [entry.get("name"), entry.get("options")];
       if (typeof name !== "string" || !(options instanceof PyDict)) throw malformed(key);
       const metric = this.#metric(key, name, optionsFrom(options));

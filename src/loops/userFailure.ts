@@ -12,3 +12,12 @@ export function placeOf(trainer: { readonly currentEpoch: number; readonly batch
   const { currentEpoch, batchIdx } = trainer;
   return batchIdx < 0 ? `in epoch ${currentEpoch}` : `in epoch ${currentEpoch}, batch ${batchIdx}`;
 }
+
+/** Run code of the user's that is no hook: a loader, a configuration. */
+export async function userCode<T>(place: string, body: () => T | Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    throw userFailure(error, place);
+  }
+}
