@@ -28,7 +28,7 @@ export abstract class LRScheduler {
   }
 
   /** The learning rate of every group for the epoch under way, from the ones that they have now. */
-  protected abstract nextLrs(): number[];
+  protected abstract nextLrs(metric: number | undefined): number[];
 
   /** The first, uncounted step that torch takes in the constructor; subclasses call it last in theirs. */
   protected initialStep(): void {
@@ -51,10 +51,10 @@ export abstract class LRScheduler {
   }
 
   /** Go on by one epoch or step, whichever the schedule is counted in; `metric` is for schedules that look at one. */
-  step(...[]: readonly [metric?: number]): void {
+  step(metric?: number): void {
     this.state.set("last_epoch", this.lastEpoch + 1);
     this.state.set("_step_count", this.number("_step_count") + 1);
-    const lrs = this.nextLrs();
+    const lrs = this.nextLrs(metric);
     this.optimizer.paramGroups.forEach((group, i) => {
       const lr = lrs[i];
       if (lr !== undefined) group.lr = lr;

@@ -25,7 +25,7 @@ const LOG_COEFFICIENTS = [
 ].map(f32);
 const LN2_LOW = f32(-2.1219444e-4);
 const LN2_HIGH = f32(0.693359375);
-const PI_QUARTERS = [-0.78515625, -2.418756484985352e-4, -3.77489497744594108e-8].map(f32);
+const PI_QUARTERS = [-0.78515625, -2.4187564849853516e-4, -3.774894977445941e-8].map(f32);
 const FOUR_OVER_PI = f32(1.27323954473516);
 
 /** Natural logarithm by the Cephes polynomial that torch's vector code uses, rounding for rounding. */
