@@ -1,7 +1,7 @@
 import { asItems } from "./convert.js";
 import type { PickleMachine, Rebuild } from "./machine.js";
-import { PyComplex, PyDict, PyFloat, PySet } from "./values.js";
-import type { PyDictKind, PyGlobal, PyValue } from "./values.js";
+import { PyComplex, PyDict, PyFloat, PyGlobal, PySet } from "./values.js";
+import type { PyDictKind, PyValue } from "./values.js";
 
 type Builtin = (m: PickleMachine, args: readonly PyValue[]) => PyValue | undefined;
 
@@ -16,6 +16,8 @@ const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ["builtins.frozenset", (m, args) => set(m, args, true)],
   ["builtins.complex", complex],
   ["builtins.bytes", (_, args) => (args.length === 0 ? new Uint8Array(0) : undefined)],
+  ["builtins.bytearray", byteArray],
+  ["builtins.getattr", attribute],
   ["_codecs.encode", encode],
 ]);
 
@@ -47,7 +49,7 @@ function dict(m: PickleMachine, args: readonly PyValue[], kind: PyDictKind): PyD
   for (const pair of pairs) {
     const [key, value, more] = asItems(pair) ?? [];
     if (key === undefined || value === undefined || more !== undefined)
-      throw m.malformed(`builds a ${kind} from something that is not pairs`);
+      throw m.malformed(`builds ${kind} from something that is not pairs`);
     result.set(key, value);
   }
   return result;
@@ -69,6 +71,19 @@ function complex(_: PickleMachine, args: readonly PyValue[]): PyComplex | undefi
   const [real, imag, more] = args;
   if (more !== undefined || !(real instanceof PyFloat) || !(imag instanceof PyFloat)) return undefined;
   return new PyComplex(real.value, imag.value);
+}
+
+/** A bytearray stays a call, so that it is written again as one; called with a number it would be so many zeros. */
+function byteArray(m: PickleMachine, args: readonly PyValue[]): undefined {
+  const [first] = args;
+  if (typeof first === "number" || typeof first === "bigint") throw m.malformed(`makes a bytearray of ${first} zeros`);
+}
+
+/** Protocol 2 names a class inside a class as an attribute of it; the name is all that is made of it. */
+function attribute(m: PickleMachine, args: readonly PyValue[]): PyGlobal | undefined {
+  const [owner, name] = args;
+  if (!(owner instanceof PyGlobal) || typeof name !== "string" || args.length !== 2) return undefined;
+  return m.global(owner.module, `${owner.name}.${name}`);
 }
 
 /** Protocol 2 has no bytes: each byte is the character of its number, "encoded" as latin-1. */

@@ -19,7 +19,7 @@ export interface MachineOptions {
 export type Instruction = (machine: PickleMachine) => void;
 
 /** Module and attribute names, and numbers as text, end within this many bytes. */
-const MAX_LINE_BYTES = 1 << 16;
+const MAX_LINE_BYTES = 1 << 20;
 /** A call may copy its argument, so a short file could copy a long list for ever; what it copies is counted against its own length. */
 const COPIES_PER_BYTE = 4;
 const FREE_COPIES = 10_000;
@@ -73,7 +73,7 @@ export class PickleMachine {
       this.opcodeAt = this.at;
       const byte = bytes[this.at];
       if (byte === undefined) {
-        throw this.malformed(`the pickle ends at byte ${this.at} without STOP`);
+        throw this.malformed("ends here without STOP");
       }
       this.at += 1;
       if (byte === OPCODES.STOP.byte) return this.pop();
@@ -188,7 +188,8 @@ export class PickleMachine {
   #skip(length: number): number {
     const start = this.at;
     if (length < 0 || length > this.bytes.byteLength - start) {
-      throw this.malformed(`needs ${length} bytes, and the pickle has ${this.bytes.byteLength - start} more`);
+      const needed = Number.isFinite(length) ? length : "more than 2^53";
+      throw this.malformed(`needs ${needed} bytes, and the pickle has ${this.bytes.byteLength - start} more`);
     }
     this.at = start + length;
     return start;
@@ -213,14 +214,19 @@ export class PickleMachine {
     if (this.#copies > most) throw this.malformed(`copies more than ${most} items, far more than the file holds`);
   }
 
-  /** An error that says where in the pickle it is, and at which opcode. */
+  /** Where in the pickle an error is, and at which opcode. */
+  get place(): string {
+    const byte = this.bytes[this.opcodeAt];
+    const opcode = byte === undefined ? "" : ` (${opcodeName(byte)})`;
+    return `${this.options.name}, byte ${this.opcodeAt}${opcode}`;
+  }
+
+  /** An error of the current opcode. */
   malformed(
     what: string,
     code: "checkpoint.malformed" | "checkpoint.unsupported" = "checkpoint.malformed",
   ): LtrainError {
-    const byte = this.bytes[this.opcodeAt];
-    const opcode = byte === undefined ? "" : `${opcodeName(byte)} `;
-    return new LtrainError(code, `${this.options.name}, byte ${this.opcodeAt}: ${opcode}${what}`, {
+    return new LtrainError(code, `${this.place}: it ${what}`, {
       hint: "the file may be damaged or cut short; compare it with the original",
     });
   }

@@ -16,7 +16,10 @@ export const OBJECTS: Partial<Record<OpcodeName, Instruction>> = {
   FRAME: (m) => {
     const length = m.u64();
     const rest = m.bytes.byteLength - m.at;
-    if (length > rest) throw m.malformed(`promises ${length} bytes, and the pickle has ${rest} more`);
+    if (length > rest)
+      throw m.malformed(
+        `promises ${Number.isFinite(length) ? length : "more than 2^53"} bytes, and the pickle has ${rest} more`,
+      );
   },
   GLOBAL: (m) => {
     const module = m.lineText();

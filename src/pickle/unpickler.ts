@@ -64,8 +64,8 @@ export function readPickle(bytes: Uint8Array, options: UnpickleOptions = {}): Un
 
 /** What a rebuilder or persistentLoad complains of happened at an opcode: say at which. */
 function placed(error: unknown, machine: PickleMachine): unknown {
-  if (!(error instanceof LtrainError) || error.message.startsWith(`${machine.options.name}, byte `)) return error;
-  return new LtrainError(error.code, machine.malformed(`gives what cannot be: ${error.message}`).message, {
+  if (!(error instanceof LtrainError) || error.message.startsWith(machine.place)) return error;
+  return new LtrainError(error.code, `${machine.place}: ${error.message}`, {
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     cause: error,
   });

@@ -32,9 +32,9 @@ function rebuildV2(args: readonly PyValue[]): PyValue | undefined {
 
 function rebuildV3(args: readonly PyValue[]): PyValue | undefined {
   const [storage, offset, size, stride, requiresGrad, , dtype, metadata] = args;
-  if (!(dtype instanceof PyGlobal) || dtype.module !== "torch" || !isDType(dtype.name)) {
-    // torch may have dtypes that this table does not: the tensor stays opaque, the rest of the file readable.
-    return undefined;
+  if (!(dtype instanceof PyGlobal)) throw malformed("a tensor's dtype is not a name");
+  if (dtype.module !== "torch" || !isDType(dtype.name)) {
+    throw new LtrainError("checkpoint.unsupported", `a tensor has dtype ${dtype.toString()}, which is not known here`);
   }
   return view(storage, offset, size, stride, { requiresGrad, metadata, dtype: dtype.name });
 }
@@ -113,7 +113,8 @@ function checkInside(tensor: StoredTensor): void {
 
 function rebuildParameter(name: string, args: readonly PyValue[]): PyValue | undefined {
   const [tensor, requiresGrad] = args;
-  if (!(tensor instanceof StoredTensor)) return undefined;
+  if (tensor instanceof PyObject) return undefined; // a parameter of a tensor that is not dense
+  if (!(tensor instanceof StoredTensor)) throw malformed("a parameter is made of something that is not a tensor");
   const origin = new PyObject(new PyGlobal("torch._utils", name), new PyTuple(args));
   return marked(tensor, requiresGrad === true, origin);
 }

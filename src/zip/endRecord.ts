@@ -42,7 +42,7 @@ export async function findEnd(source: ByteSource): Promise<ArchiveEnd> {
   }
   throw new LtrainError(
     "checkpoint.malformed",
-    `the zip archive has no end record: ${source.byteLength} bytes are there, and the last part is missing`,
+    `the file is cut short: the end of its zip archive is not among its ${source.byteLength} bytes`,
     { hint: CUT_SHORT },
   );
 }
