@@ -111,10 +111,10 @@ export class FitRun implements LoopContext, LiveState {
 
   /** Ask for the validation loader, once; without a validationStep nobody needs it. */
   async validationLoader(): Promise<void> {
-    const { datamodule, module } = this;
+    const { datamodule } = this;
     const { limitValBatches } = this.#options;
     const { validation } = this.epochLoop;
-    if (validation.loader !== null || module.validationStep === undefined || limitValBatches === 0) return;
+    if (validation.loader !== null || !this.#validates) return;
     const name = `${datamodule.constructor.name}.valDataloader`;
     const loader = (await userCode(name, () => datamodule.valDataloader?.())) ?? null;
     if (loader === null) return;
@@ -126,22 +126,20 @@ export class FitRun implements LoopContext, LiveState {
   async sanityCheck(): Promise<void> {
     // In mid-epoch the counters of validation say where training stood.
     const isInsideEpoch = this.fitLoop.resumePoint?.insideEpoch ?? false;
-    if (this.#options.numSanityValSteps === 0 || isInsideEpoch) return;
+    if (this.#options.numSanityValSteps === 0 || isInsideEpoch || !this.#validates) return;
     const random = defaultGenerator.getState();
     const { validation } = this.epochLoop;
-    await this.validationLoader();
-    if (this.numSanityValBatches > 0) {
-      this.stage = "sanityCheck";
-      try {
-        await callCallbacks(this, "onSanityCheckStart", []);
-        await validation.run();
-        await callCallbacks(this, "onSanityCheckEnd", []);
-      } finally {
-        this.stage = "fit";
-      }
-      validation.progress.reset();
+    this.stage = "sanityCheck";
+    try {
+      await callCallbacks(this, "onSanityCheckStart", []);
+      await this.validationLoader();
+      await validation.run();
+      await callCallbacks(this, "onSanityCheckEnd", []);
+    } finally {
+      this.stage = "fit";
+      defaultGenerator.setState(random);
     }
-    defaultGenerator.setState(random);
+    validation.progress.reset();
   }
 
   /** Write this moment; whoever asked for it hears when it is durable. */
@@ -168,6 +166,12 @@ export class FitRun implements LoopContext, LiveState {
     this.#isOver = true;
     this.epochLoop.dispose();
     this.epochLoop.validation.dispose();
+  }
+
+  get #validates(): boolean {
+    const { datamodule, module } = this;
+    const hasBoth = module.validationStep !== undefined && datamodule.valDataloader !== undefined;
+    return hasBoth && this.#options.limitValBatches !== 0;
   }
 
   #situation(): { sanityChecking: boolean; numBatches: number; step: number } {

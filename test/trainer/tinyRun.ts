@@ -84,7 +84,10 @@ export class TinyAutoEncoder extends LightningModule<readonly [Tensor]> {
     );
     const built = optimizer === "Adam" ? new Adam(this.parameters(), args) : new SGD(this.parameters(), args);
     if (scheduler === null || schedule === null) return built;
-    return { optimizer: built, lrScheduler: new StepLR(built, { stepSize: schedule.step_size, gamma: schedule.gamma }) };
+    return {
+      optimizer: built,
+      lrScheduler: new StepLR(built, { stepSize: schedule.step_size, gamma: schedule.gamma }),
+    };
   }
 }
 
