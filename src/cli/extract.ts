@@ -1,5 +1,5 @@
-import type { LoadedCheckpoint } from "../checkpoint/checkpointIO.js";
-import { loadCheckpoint } from "../checkpoint/checkpointIO.js";
+import type { LoadedCheckpoint } from "../checkpoint/loadCheckpoint.js";
+import { loadCheckpoint } from "../checkpoint/loadCheckpoint.js";
 import { countParameters } from "../checkpoint/countParameters.js";
 import { dumpStateDict } from "../checkpoint/dumpCheckpoint.js";
 import type { Extraction } from "../checkpoint/extractCheckpoint.js";

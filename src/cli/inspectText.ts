@@ -5,7 +5,7 @@ import type { CallbackSummary, OptimizerSummary, SchedulerSummary } from "../che
 import { tensorsOf } from "../checkpoint/treePaths.js";
 import { PyDict } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
-import type { StoredTensor } from "../storage/storedTensor.js";
+import { sharedNote } from "./inspectKeys.js";
 import type { Inspection } from "./inspection.js";
 import { kindOf } from "./inspection.js";
 import { printable } from "./printable.js";
@@ -52,39 +52,6 @@ export async function describeCheckpoint(inspection: Inspection, stream: TableSt
     );
   }
   return lines.join("\n");
-}
-
-/** Every key of the state_dict, or every tensor of a file that has none, as a table. */
-export async function describeKeys(inspection: Inspection, stream: TableStream): Promise<string> {
-  const { checkpoint, summary } = inspection;
-  const { tensors } = checkpoint.stateDict;
-  const names = checkpoint.stateDict.order ?? [...tensors.keys()];
-  if (names.length === 0) return describeLooseTensors(inspection, stream);
-  const rows = names.map((name) => {
-    const tensor = tensors.get(name);
-    return tensor === undefined ? [name, "(extra state)", "", "", ""] : tensorRow(name, tensor);
-  });
-  const { parameters, bytes, sharedNames } = summary.stateDict;
-  const total = [plural(names.length, "key"), "", "", formatCount(parameters), formatBytes(bytes)];
-  const table = await renderTable({ head: KEY_HEAD, rows, total, numeric: [3, 4] }, stream);
-  return sharedNames.length === 0 ? table : `${table}\n${sharedNote(sharedNames)}`;
-}
-
-const KEY_HEAD = ["key", "dtype", "shape", "parameters", "size"];
-
-async function describeLooseTensors(inspection: Inspection, stream: TableStream): Promise<string> {
-  const found = tensorsOf(inspection.file.root);
-  if (found.length === 0) return "no tensors";
-  const parameters = found.reduce((sum, { tensor }) => sum + tensor.numel, 0);
-  const bytes = found.reduce((sum, { tensor }) => sum + tensor.byteLength, 0);
-  const rows = found.map(({ path, tensor }) => tensorRow(path, tensor));
-  const total = [plural(found.length, "tensor"), "", "", formatCount(parameters), formatBytes(bytes)];
-  return renderTable({ head: ["path", ...KEY_HEAD.slice(1)], rows, total, numeric: [3, 4] }, stream);
-}
-
-function tensorRow(name: string, tensor: StoredTensor): string[] {
-  const shape = `[${tensor.shape.join(", ")}]`;
-  return [name, tensor.dtype, shape, formatCount(tensor.numel), formatBytes(tensor.byteLength)];
 }
 
 function headPairs(inspection: Inspection): [string, string][] {
@@ -148,11 +115,6 @@ async function moduleTable({ summary }: Inspection, stream: TableStream): Promis
   const head = ["module", "tensors", "parameters", "size"];
   const table = await renderTable({ head, rows, numeric: [1, 2, 3], indent: "  " }, stream);
   return sharedNames.length === 0 ? table : `${table}\n  ${sharedNote(sharedNames)}`;
-}
-
-function sharedNote(names: readonly string[]): string {
-  const shown = names.slice(0, 3).map(printable).join(", ") + (names.length > 3 ? ", ..." : "");
-  return `${plural(names.length, "key")} shares memory with another, counted once in all: ${shown}`;
 }
 
 function describeOptimizer({ kind, lr, groups, parameters, stateBytes }: OptimizerSummary): string {

@@ -1,10 +1,15 @@
 import type { FoundCheckpoint } from "../checkpoint/findCheckpoints.js";
-import { findNewestCheckpoint } from "../checkpoint/findCheckpoints.js";
 import type { Terminal } from "../io/console.js";
+import { fileExists } from "../io/textFile.js";
 import { printable } from "./printable.js";
 
+/** Where a checkpoint was found. */
+export type LocatedCheckpoint = Pick<FoundCheckpoint, "path" | "searched">;
+
 /** The checkpoint a path means; when it had to be searched for, stderr is told which one it is and what was passed over. */
-export async function locateCheckpoint(path: string, terminal: Terminal): Promise<FoundCheckpoint> {
+export async function locateCheckpoint(path: string, terminal: Terminal): Promise<LocatedCheckpoint> {
+  if (await fileExists(path)) return { path, searched: false };
+  const { findNewestCheckpoint } = await import("../checkpoint/findCheckpoints.js");
   const found = await findNewestCheckpoint(path);
   if (found.searched) {
     const where = `epoch ${found.epoch}, global step ${found.globalStep}`;

@@ -90,6 +90,7 @@ test.each(current)(
 );
 
 function expectSameItems(copy: unknown, original: unknown): void {
+  if (original === undefined && copy === undefined) return; // weights only
   if (!Array.isArray(original) || !Array.isArray(copy)) throw new Error("a list is a list");
   expect(copy.length).toBe(original.length);
   for (const [index, item] of original.entries()) expect(copy[index]).toBe(item);
@@ -104,7 +105,7 @@ function expectSameStateDict(copy: unknown, original: unknown): void {
   expect(copied).toEqual(metadata);
 }
 
-test.each(["autoencoder-adam-steplr", "hparams-namespace-flat", "param-groups"])(
+test.each(["autoencoder-adam-steplr", "hparams-namespace-flat", "hparams-ignore"])(
   "%s: hyper-parameters are those that Lightning saved",
   async (name) => {
     const twin = twinOf(name);
