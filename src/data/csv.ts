@@ -31,7 +31,7 @@ export function readCsv(text: string, name: string): CsvTable {
   const header = records[0];
   if (header === undefined) throw new LtrainError("data.malformed", `${name}: the file is empty`);
   const columns = header.record.map((column) => column.trim());
-  checkHeader(columns, name, header.info.lines);
+  checkHeader(columns, text, name, header.info.lines);
   const rows = records.length - 1;
   const values = new Float64Array(rows * columns.length);
   for (let row = 0; row < rows; row += 1) {
@@ -95,20 +95,18 @@ function parseRecords(text: string, name: string): readonly CsvRecord[] {
   }
 }
 
-function checkHeader(columns: readonly string[], name: string, line: number): void {
-  const numeric = columns.findIndex((column) => column !== "" && !Number.isNaN(Number(column)));
-  if (numeric !== -1) {
-    throw new LtrainError(
-      "data.malformed",
-      `${name}:${line}:${numeric + 1}: expected a header with column names, found "${columns[numeric] ?? ""}"`,
-      { hint: "put a first line with a name for every column" },
-    );
-  }
+function checkHeader(columns: readonly string[], text: string, name: string, line: number): void {
   const seen = new Set<string>();
-  for (const column of columns) {
+  for (const [i, column] of columns.entries()) {
+    const place = `${name}:${line}:${columnOf(text, line, i)}`;
+    if (column !== "" && !Number.isNaN(Number(column))) {
+      throw new LtrainError("data.malformed", `${place}: expected a header with column names, found "${column}"`, {
+        hint: "put a first line with a name for every column",
+      });
+    }
     if (column === "" || seen.has(column)) {
       const what = column === "" ? "a column without a name" : `the column "${column}" twice`;
-      throw new LtrainError("data.malformed", `${name}:${line}:1: the header has ${what}`);
+      throw new LtrainError("data.malformed", `${place}: the header has ${what}`);
     }
     seen.add(column);
   }
