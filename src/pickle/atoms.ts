@@ -88,7 +88,7 @@ export const ATOMS: Partial<Record<OpcodeName, Instruction>> = {
 
 /** A Python 2 str: text where it is UTF-8, bytes where it is not. */
 function pushString(m: PickleMachine, bytes: Uint8Array): void {
-  m.push(decodeUtf8(bytes, 0, bytes.byteLength) ?? bytes.slice());
+  m.push(decodeUtf8(Buffer.from(bytes)) ?? bytes.slice());
 }
 
 /** A little-endian two's complement int of any length; no bytes are 0. */

@@ -51,8 +51,8 @@ function childrenOf(value: object): readonly PyValue[] | undefined {
   if (value instanceof PyDict) {
     const children: PyValue[] = [];
     for (const [key, entry] of value) {
-      if (typeof key === "object") children.push(key);
-      if (typeof entry === "object") children.push(entry);
+      if (!isLeaf(key)) children.push(key);
+      if (!isLeaf(entry)) children.push(entry);
     }
     if (value.attributes !== undefined) children.push(value.attributes);
     return children;
@@ -62,4 +62,9 @@ function childrenOf(value: object): readonly PyValue[] | undefined {
   }
   if (value instanceof StoredTensor && value.origin instanceof PyObject) return [value.origin];
   return undefined;
+}
+
+/** What holds nothing: a state_dict has a hundred thousand of them. */
+function isLeaf(value: PyValue): boolean {
+  return typeof value !== "object" || (value instanceof StoredTensor && value.origin === undefined);
 }

@@ -49,6 +49,7 @@ export class PickleMachine {
   /** Where the current opcode is: the place of an error. */
   opcodeAt: number;
   readonly #view: DataView;
+  readonly #buffer: Buffer;
   readonly #marks: number[] = [];
   readonly #memo: PyValue[] = [];
   /** Indices that are larger than the file has bytes: a lie, or somebody's odd numbering. */
@@ -64,6 +65,7 @@ export class PickleMachine {
     this.at = options.start;
     this.opcodeAt = options.start;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   /** Run to STOP; what is on top of the stack then is the value. */
@@ -165,8 +167,8 @@ export class PickleMachine {
   /** UTF-8 text of `length` bytes. */
   text(length: number): string {
     const at = this.#skip(length);
-    const text = decodeUtf8(this.bytes, at, at + length);
-    if (text === undefined) throw this.malformed(`has text that is not UTF-8`);
+    const text = decodeUtf8(this.#buffer, at, at + length);
+    if (text === undefined) throw this.malformed("has text that is not UTF-8");
     return text;
   }
   /** The bytes up to the next newline, which is skipped. */
@@ -180,7 +182,7 @@ export class PickleMachine {
   }
   lineText(): string {
     const line = this.line();
-    const text = decodeUtf8(line, 0, line.byteLength);
+    const text = decodeUtf8(Buffer.from(line));
     if (text === undefined) throw this.malformed("has text that is not UTF-8");
     return text;
   }

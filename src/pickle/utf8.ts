@@ -1,6 +1,6 @@
 /** Text of UTF-8 bytes in which lone surrogates are spelled out, as Python's "surrogatepass"; undefined when they are not that. */
-export function decodeUtf8(bytes: Uint8Array, start: number, end: number): string | undefined {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8", start, end);
+export function decodeUtf8(bytes: Buffer, start = 0, end = bytes.byteLength): string | undefined {
+  const text = bytes.toString("utf8", start, end);
   // The replacement character is in the bytes, or stands for something that the fast decoder does not know.
   return text.includes("\ufffd") ? decodeSlowly(bytes, start, end) : text;
 }

@@ -2,6 +2,7 @@ import type { ByteSource } from "../io/byteSource.js";
 import { describeBytes, isLegacyTorch, isTar, looksLikePickle, startsWith } from "./magic.js";
 import { LtrainError } from "../errors.js";
 import { openZip } from "../zip/zipReader.js";
+import type { ZipArchive } from "../zip/zipReader.js";
 
 /** The kinds of files that hold, or have held, checkpoints; "other" is everything else. */
 export type FileFormat =
@@ -14,6 +15,8 @@ export interface DetectedFormat {
   readonly description: string;
   /** The way out, where there is one. */
   readonly hint?: string;
+  /** The directory of a zip archive, which had to be read to know. */
+  readonly archive?: ZipArchive;
 }
 
 /** A tar header is this long, and says so near its end. */
@@ -49,24 +52,26 @@ function isSafetensors(head: Uint8Array, byteLength: number): boolean {
 }
 
 async function detectZip(source: ByteSource): Promise<DetectedFormat> {
-  let names: string[];
+  let archive: ZipArchive;
   try {
-    names = [...(await openZip(source)).entries.keys()];
+    archive = await openZip(source);
   } catch (error) {
     // A damaged archive is for its reader to complain of.
     if (error instanceof LtrainError) return { format: "torch-zip", description: "a zip archive" };
     throw error;
   }
-  const has = (name: string): boolean => names.some((each) => each.slice(each.indexOf("/") + 1) === name);
+  const names = [...archive.entries.keys()];
+  const prefix = names[0]?.split("/", 1)[0] ?? "";
+  const has = (name: string): boolean => archive.entries.has(`${prefix}/${name}`) || archive.entries.has(name);
   if (has("data.pkl")) {
     return has("constants.pkl")
-      ? { format: "torchscript", description: "a TorchScript archive, a program with its weights" }
-      : { format: "torch-zip", description: "a torch zip file" };
+      ? { format: "torchscript", description: "a TorchScript archive, a program with its weights", archive }
+      : { format: "torch-zip", description: "a torch zip file", archive };
   }
   if (names.length > 0 && names.every((name) => name.endsWith(".npy"))) {
-    return { format: "npz", description: "a numpy archive (.npz)" };
+    return { format: "npz", description: "a numpy archive (.npz)", archive };
   }
-  const known = KNOWN_ARCHIVES.find(({ name }) => names.includes(name));
+  const known = KNOWN_ARCHIVES.find(({ name }) => archive.entries.has(name));
   return {
     format: "other",
     description: known?.description ?? "a zip archive without data.pkl, not written by torch.save",

@@ -5,6 +5,7 @@ import type { PyGlobal, PyValue } from "../pickle/values.js";
 import { openZip } from "../zip/zipReader.js";
 import type { ZipArchive, ZipEntry } from "../zip/zipReader.js";
 import { detectFormat } from "./format.js";
+import type { DetectedFormat } from "./format.js";
 import { storageLoader } from "./storageLoader.js";
 import { findTorchClass } from "./torchGlobals.js";
 import { isWeightsOnlyGlobal } from "./weightsOnly.js";
@@ -39,12 +40,19 @@ const MAX_PICKLE_BYTES = 1 << 28;
 /** torch reads versions 1 to 10. */
 const MAX_VERSION = 10;
 
-/** Read what torch.save wrote: the directory and the pickle now, the tensors' bytes when they are asked for. */
-export async function torchLoad(source: ByteSource): Promise<TorchFile> {
-  const { format, description } = await detectFormat(source);
-  if (format === "torch-zip") return loadZip(await openZip(source));
+/**
+ * Read what torch.save wrote: the directory and the pickle now, the tensors' bytes when they are asked for. Who has
+ * asked detectFormat before gives its answer, so that the directory is not read twice.
+ */
+export async function torchLoad(source: ByteSource, detected?: DetectedFormat): Promise<TorchFile> {
+  const { format, description, hint, archive } = detected ?? (await detectFormat(source));
+  if (format === "torch-zip") return loadZip(archive ?? (await openZip(source)));
   if (format === "other" || format === "npy" || format === "npz") {
-    throw new LtrainError("checkpoint.notACheckpoint", `this is not a checkpoint, but ${description}`);
+    throw new LtrainError(
+      "checkpoint.notACheckpoint",
+      `this is not a checkpoint, but ${description}`,
+      hint === undefined ? {} : { hint },
+    );
   }
   throw new LtrainError("checkpoint.unsupported", `this is ${description}, which is not read here`, {
     hint: "open it with torch.load in Python and save it again with torch.save",

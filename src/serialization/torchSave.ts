@@ -38,10 +38,10 @@ export async function torchSave(value: PyValue, sink: ByteSink, options: TorchSa
   await add(".storage_alignment", "64");
   await add("byteorder", "little");
   for (const [key, storage] of storages.list.entries()) {
-    const written = await writer.add(`${prefix}/data/${key}`, {
-      byteLength: storage.byteLength,
-      chunks: () => chunksOf(storage),
-    });
+    const { byteLength } = storage;
+    const content =
+      byteLength <= CHUNK_BYTES ? await storage.read(0, byteLength) : { byteLength, chunks: () => chunksOf(storage) };
+    const written = await writer.add(`${prefix}/data/${key}`, content);
     checkCopy(storage, written);
   }
   await add("version", "3\n");

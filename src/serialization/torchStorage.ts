@@ -1,4 +1,4 @@
-import { DTYPES } from "../storage/dtype.js";
+import { DTYPES, itemSize } from "../storage/dtype.js";
 import type { DType } from "../storage/dtype.js";
 import { swapInPlace } from "../storage/byteOrder.js";
 import type { Storage } from "../storage/storedTensor.js";
@@ -24,7 +24,7 @@ export function isStorageClass({ module, name }: PyGlobal): boolean {
 /** Bytes per element of a storage class: an UntypedStorage counts bytes. */
 export function storageItemSize({ name }: PyGlobal): number {
   const dtype = STORAGE_DTYPES.get(name);
-  return dtype === undefined ? 1 : DTYPES[dtype].itemSize;
+  return dtype === undefined ? 1 : itemSize(dtype);
 }
 
 /** The storage class that torch saves tensors of this dtype in. */
@@ -34,25 +34,41 @@ export function storageClassOf(dtype: DType): PyGlobal {
 }
 
 /** A record's bytes as a storage; they stay in the file until they are asked for. */
-export function recordStorage(entry: ZipEntry): Storage {
-  const storage = { byteLength: entry.byteLength, read: (start: number, end: number) => entry.read(start, end) };
-  return entry.crc32 === null ? storage : { ...storage, crc32: entry.crc32 };
+export class RecordStorage implements Storage {
+  readonly #entry: ZipEntry;
+  constructor(entry: ZipEntry) {
+    this.#entry = entry;
+  }
+  get byteLength(): number {
+    return this.#entry.byteLength;
+  }
+  get crc32(): number | undefined {
+    return this.#entry.crc32 ?? undefined;
+  }
+  read(start: number, end: number): Promise<Uint8Array> {
+    return this.#entry.read(start, end);
+  }
 }
 
 /** The same for a file from a big-endian machine: every number is turned round when it is read. */
-export function swappedStorage(entry: ZipEntry, storageClass: PyGlobal): Storage {
-  const dtype = STORAGE_DTYPES.get(storageClass.name);
-  if (dtype === undefined) return recordStorage(entry); // bytes have no order
-  // A complex number is two numbers, and each is turned by itself.
-  const width = dtype.startsWith("complex") ? DTYPES[dtype].itemSize / 2 : DTYPES[dtype].itemSize;
-  return {
-    byteLength: entry.byteLength,
-    async read(start, end) {
-      const first = Math.floor(start / width) * width;
-      const last = Math.min(Math.ceil(end / width) * width, entry.byteLength);
-      const bytes = (await entry.read(first, last)).slice();
-      if (bytes.byteLength % width === 0) swapInPlace(bytes, width);
-      return bytes.subarray(start - first, end - first);
-    },
-  };
+export class SwappedStorage implements Storage {
+  readonly #entry: ZipEntry;
+  readonly #width: number;
+  constructor(entry: ZipEntry, storageClass: PyGlobal) {
+    this.#entry = entry;
+    const dtype = STORAGE_DTYPES.get(storageClass.name);
+    // An UntypedStorage has bytes, which have no order; a complex number is two numbers, and each is turned by itself.
+    this.#width = dtype === undefined ? 1 : itemSize(dtype) / (dtype.startsWith("complex") ? 2 : 1);
+  }
+  get byteLength(): number {
+    return this.#entry.byteLength;
+  }
+  async read(start: number, end: number): Promise<Uint8Array> {
+    const width = this.#width;
+    const first = Math.floor(start / width) * width;
+    const last = Math.min(Math.ceil(end / width) * width, this.byteLength);
+    const bytes = (await this.#entry.read(first, last)).slice();
+    if (bytes.byteLength % width === 0) swapInPlace(bytes, width);
+    return bytes.subarray(start - first, end - first);
+  }
 }

@@ -9,7 +9,7 @@ import type { HostTensor } from "./hostTensor.js";
 export interface Storage {
   readonly byteLength: number;
   /** Checksum of all its bytes as its file has it; whoever copies them all can compare. */
-  readonly crc32?: number;
+  readonly crc32?: number | undefined;
   /** Bytes `start..end` (exclusive), little-endian. */
   read(start: number, end: number): Promise<Uint8Array>;
 }

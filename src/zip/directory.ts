@@ -6,6 +6,7 @@ import type { DirectoryRecord } from "./zipEntry.js";
 /** The records of a central directory, in its order; none overlaps another or the directory. */
 export function readDirectory(bytes: Uint8Array, end: ArchiveEnd): DirectoryRecord[] {
   const view = viewOf(bytes);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const records: DirectoryRecord[] = [];
   let at = 0;
   while (records.length < end.entryCount) {
@@ -22,7 +23,7 @@ export function readDirectory(bytes: Uint8Array, end: ArchiveEnd): DirectoryReco
     const extraLength = view.getUint16(at + 30, true);
     const next = at + DIRECTORY_ENTRY.byteLength + nameLength + extraLength + view.getUint16(at + 32, true);
     if (next > bytes.byteLength) throw malformed(`the directory record at byte ${place} reaches beyond the directory`);
-    records.push(readRecord(bytes, view, at, place));
+    records.push(readRecord(buffer, view, at, place));
     at = next;
   }
   if (at !== bytes.byteLength) {
@@ -34,10 +35,10 @@ export function readDirectory(bytes: Uint8Array, end: ArchiveEnd): DirectoryReco
   return records;
 }
 
-function readRecord(bytes: Uint8Array, view: DataView, at: number, place: number): DirectoryRecord {
+function readRecord(buffer: Buffer, view: DataView, at: number, place: number): DirectoryRecord {
   const nameLength = view.getUint16(at + 28, true);
   const nameStart = at + DIRECTORY_ENTRY.byteLength;
-  const name = decodeName(bytes.subarray(nameStart, nameStart + nameLength));
+  const name = decodeName(buffer, nameStart, nameStart + nameLength);
   if ((view.getUint16(at + 8, true) & FLAGS.encrypted) !== 0) {
     throw new LtrainError("checkpoint.unsupported", `record "${name}" is encrypted`, {
       hint: "decrypt the archive first",
@@ -85,15 +86,15 @@ function zip64Numbers(view: DataView, start: number, end: number): { next(): num
 }
 
 /** Names are UTF-8 whether or not the flag says so; bytes that are not are kept, one character each. */
-function decodeName(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const name = buffer.toString("utf8");
-  return name.includes("\ufffd") ? buffer.toString("latin1") : name;
+function decodeName(buffer: Buffer, start: number, end: number): string {
+  const name = buffer.toString("utf8", start, end);
+  return name.includes("\ufffd") ? buffer.toString("latin1", start, end) : name;
 }
 
 /** Overlapping records are how a small file pretends to be a large one. */
 function refuseOverlaps(records: readonly DirectoryRecord[], directoryOffset: number): void {
-  const byOffset = records.slice().sort((a, b) => a.offset - b.offset);
+  const inOrder = records.every((record, i) => i === 0 || (records[i - 1]?.offset ?? 0) <= record.offset);
+  const byOffset = inOrder ? records : records.slice().sort((a, b) => a.offset - b.offset);
   let free = 0;
   let before = "";
   for (const record of byOffset) {

@@ -29,30 +29,38 @@ const SMALL_RECORD = 1 << 16;
 
 /** One record of a zip archive; its bytes are read when asked for. */
 export class ZipEntry {
-  readonly name: string;
-  readonly method: number;
-  /** null when the writer left out all checksums. */
-  readonly crc32: number | null;
-  readonly byteLength: number;
-  readonly compressedLength: number;
-  /** Of the record's local header in the file. */
-  readonly offset: number;
-  readonly #nameLength: number;
   readonly #source: ByteSource;
+  readonly #record: DirectoryRecord;
+  readonly #hasChecksum: boolean;
   #payload: number | undefined;
   #inflated: WeakRef<Uint8Array> | undefined;
 
-  constructor(source: ByteSource, record: DirectoryRecord, hasChecksums: boolean) {
-    this.name = record.name;
-    this.method = record.method;
-    this.crc32 = hasChecksums ? record.crc32 : null;
-    this.byteLength = record.byteLength;
-    this.compressedLength = record.compressedLength;
-    this.offset = record.offset;
-    this.#nameLength = record.nameLength;
+  constructor(source: ByteSource, record: DirectoryRecord, hasChecksum: boolean) {
     this.#source = source;
+    this.#record = record;
+    this.#hasChecksum = hasChecksum;
   }
 
+  get name(): string {
+    return this.#record.name;
+  }
+  get method(): number {
+    return this.#record.method;
+  }
+  /** null when the writer left out all checksums. */
+  get crc32(): number | null {
+    return this.#hasChecksum ? this.#record.crc32 : null;
+  }
+  get byteLength(): number {
+    return this.#record.byteLength;
+  }
+  get compressedLength(): number {
+    return this.#record.compressedLength;
+  }
+  /** Of the record's local header in the file. */
+  get offset(): number {
+    return this.#record.offset;
+  }
   /** Whether its bytes lie in the file as they are. */
   get stored(): boolean {
     return this.method === 0;
@@ -84,7 +92,7 @@ export class ZipEntry {
   /** Where the content begins in the file: behind the local header, whose lengths the directory does not know. */
   async payloadOffset(): Promise<number> {
     this.#payload ??= this.#locate(
-      await this.#source.read(this.offset, this.offset + LOCAL_HEADER.byteLength + this.#nameLength),
+      await this.#source.read(this.offset, this.offset + LOCAL_HEADER.byteLength + this.#record.nameLength),
     );
     return this.#payload;
   }
@@ -92,7 +100,7 @@ export class ZipEntry {
   async #readPayload(): Promise<Uint8Array> {
     const length = this.compressedLength;
     if (this.#payload === undefined && length <= SMALL_RECORD) {
-      const headerLength = LOCAL_HEADER.byteLength + this.#nameLength;
+      const headerLength = LOCAL_HEADER.byteLength + this.#record.nameLength;
       const end = Math.min(this.offset + headerLength + EXTRA_GUESS + length, this.#source.byteLength);
       const bytes = await this.#source.read(this.offset, end);
       this.#payload = this.#locate(bytes);
@@ -109,7 +117,7 @@ export class ZipEntry {
       throw this.#malformed("has no local header where the directory says");
     const nameLength = view.getUint16(26, true);
     const name = header.subarray(LOCAL_HEADER.byteLength, LOCAL_HEADER.byteLength + nameLength);
-    if (nameLength !== this.#nameLength || Buffer.from(name).toString("utf8") !== this.name) {
+    if (nameLength !== this.#record.nameLength || Buffer.from(name).toString("utf8") !== this.name) {
       throw this.#malformed("has another name in its local header than in the directory");
     }
     if (view.getUint16(8, true) !== this.method) {

@@ -50,11 +50,13 @@ export class ZipWriter {
     await this.#write(localHeader(name, content.byteLength, offset, this.#alignment));
     let crc = 0;
     let written = 0;
-    for await (const chunk of content instanceof Uint8Array ? [content] : content.chunks()) {
+    const take = (chunk: Uint8Array): void | Promise<void> => {
       crc = checksum(chunk, crc);
       written += chunk.byteLength;
-      await this.#write(chunk);
-    }
+      return this.#write(chunk);
+    };
+    if (content instanceof Uint8Array) await take(content);
+    else for await (const chunk of content.chunks()) await take(chunk);
     if (written !== content.byteLength) {
       throw new TypeError(`record "${name}" was to have ${content.byteLength} bytes, and ${written} came`);
     }
@@ -72,15 +74,22 @@ export class ZipWriter {
     await this.#flush();
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  /** Small pieces cost no promise: most of what is written is small. */
+  #write(bytes: Uint8Array): void | Promise<void> {
     this.#position += bytes.byteLength;
-    if (this.#buffered + bytes.byteLength > BUFFER_BYTES) await this.#flush();
+    if (this.#buffered + bytes.byteLength > BUFFER_BYTES) return this.#writeThrough(bytes);
+    this.#buffer.set(bytes, this.#buffered);
+    this.#buffered += bytes.byteLength;
+  }
+
+  async #writeThrough(bytes: Uint8Array): Promise<void> {
+    await this.#flush();
     if (bytes.byteLength >= BUFFER_BYTES) {
       await this.#sink.write(bytes);
       return;
     }
-    this.#buffer.set(bytes, this.#buffered);
-    this.#buffered += bytes.byteLength;
+    this.#buffer.set(bytes, 0);
+    this.#buffered = bytes.byteLength;
   }
 
   async #flush(): Promise<void> {
