@@ -12,16 +12,6 @@ const implementation = z
   .default(null)
   .describe("Which of torch's implementations is meant; kept in the checkpoint, without influence here.");
 
-const decay = {
-  step_size: z
-    .int()
-    .min(1)
-    .nullable()
-    .default(null)
-    .describe("Epochs between two decays of the learning rate; null: there is none."),
-  gamma: z.number().default(0.1).describe("What a decay multiplies the learning rate by."),
-};
-
 /** The schedule of the demo modules: none until a step size is given. */
 const decay = {
   step_size: count("Epochs between two decays of the learning rate; null: none.").nullable().default(null),
