@@ -59,7 +59,7 @@ class Tree {
   }
   importsOf(file: string): string[] {
     return [...this.text(file).matchAll(IMPORT)].map(
-      (match) => match.slice(1).find((name) => name !== undefined) ?? "",
+      (match) => match.slice(1).find((name: string | undefined) => name !== undefined) ?? "",
     );
   }
   localImportsOf(file: string): string[] {
