@@ -9,7 +9,8 @@ import { LOWERINGS } from "./lowering/index.js";
 const NAME = "ltrain-capture";
 const WAY_OUT = "write it with tensor ops that the engine knows, or run the step as it is with --engine tfjs";
 /** tfjs functions that draw numbers while they run: in a graph they would draw once and for all. */
-const DRAWS = /\b(?:random(?:Uniform|Normal|Gamma|StandardNormal|UniformInt)|truncatedNormal|multinomial|dropout|rand)_? /;
+const DRAWS =
+  /\b(?:random(?:Uniform|Normal|Gamma|StandardNormal|UniformInt)|truncatedNormal|multinomial|dropout|rand)_? /;
 /** Gradients that tfjs computes by gathering zeros carry this many bytes of constants at most before it is a mistake. */
 const MAX_CONSTANT_ELEMENTS = 1 << 26;
 
@@ -54,7 +55,11 @@ export class RecordingBackend extends tf.KernelBackend {
   }
 
   /** Write a kernel into the graph. */
-  run(kernel: string, inputs: Readonly<Record<string, tf.TensorInfo | undefined>>, attributes: object): tf.TensorInfo[] {
+  run(
+    kernel: string,
+    inputs: Readonly<Record<string, tf.TensorInfo | undefined>>,
+    attributes: object,
+  ): tf.TensorInfo[] {
     const lowering = LOWERINGS[kernel];
     if (lowering === undefined) {
       throw new LtrainError("engine.unsupported", `no lowering for the op ${kernel}, used at ${userLine()}`, {
@@ -72,11 +77,17 @@ export class RecordingBackend extends tf.KernelBackend {
 
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
     const frames = stackFrames();
-    const draw = frames.map((frame) => DRAWS.exec(frame)?.[0].trim().replace(/_$/, "")).find((name) => name !== undefined);
+    const draw = frames
+      .map((frame) => DRAWS.exec(frame)?.[0].trim().replace(/_$/, ""))
+      .find((name) => name !== undefined);
     if (draw !== undefined) {
-      throw new LtrainError("engine.unsupported", `tf.${draw} inside a step, at ${userLine(frames)}, would be drawn once`, {
-        hint: "give the step its random numbers as an input, or run it as it is with --engine tfjs",
-      });
+      throw new LtrainError(
+        "engine.unsupported",
+        `tf.${draw} inside a step, at ${userLine(frames)}, would be drawn once`,
+        {
+          hint: "give the step its random numbers as an input, or run it as it is with --engine tfjs",
+        },
+      );
     }
     if (values.length > MAX_CONSTANT_ELEMENTS) {
       throw new LtrainError("engine.unsupported", `a constant of ${values.length} elements at ${userLine(frames)}`, {
@@ -163,7 +174,10 @@ function register(): void {
   if (registered) return;
   registered = true;
   tf.registerBackend(NAME, () => new RecordingBackend(), 0);
-  const names = new Set([...Object.keys(LOWERINGS), ...tf.getKernelsForBackend("cpu").map(({ kernelName }) => kernelName)]);
+  const names = new Set([
+    ...Object.keys(LOWERINGS),
+    ...tf.getKernelsForBackend("cpu").map(({ kernelName }) => kernelName),
+  ]);
   for (const kernelName of names) {
     tf.registerKernel({
       kernelName,
@@ -194,7 +208,10 @@ function tensorType(dtype: ElementType): tf.DataType {
   throw new Error(`a kernel gave ${dtype}, which tfjs does not have`);
 }
 
-function constantData(values: tf.backend_util.BackendValues, dtype: tf.DataType): Float32Array | Int32Array | Uint8Array {
+function constantData(
+  values: tf.backend_util.BackendValues,
+  dtype: tf.DataType,
+): Float32Array | Int32Array | Uint8Array {
   // A copy: tfjs lets the caller keep the array.
   switch (dtype) {
     case "int32":

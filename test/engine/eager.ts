@@ -5,8 +5,11 @@ import { toCompute, computeType } from "../../src/engine/hostValues.js";
 import type { HostTensor } from "../../src/storage/hostTensor.js";
 import type { Tensor } from "../../src/tensor/tf.js";
 import { tf } from "../../src/tensor/tf.js";
+
 import type { Variable } from "../../src/tensor/variable.js";
 import { observeVariables } from "../../src/tensor/variable.js";
+
+tf.enableProdMode();
 
 /** Bytes as a tfjs tensor. */
 export function tensorOf(host: HostTensor): Tensor {
@@ -27,7 +30,10 @@ export class EagerReference {
     return new EagerReference(new Map(pairs));
   }
 
-  run(step: StepFunction, inputs: Readonly<Record<string, HostTensor>>): Record<string, Float32Array | Int32Array | Uint8Array> {
+  run(
+    step: StepFunction,
+    inputs: Readonly<Record<string, HostTensor>>,
+  ): Record<string, Float32Array | Int32Array | Uint8Array> {
     const results = tf.tidy(() =>
       observeVariables(
         {

@@ -56,9 +56,7 @@ export const ACTIVATION: LoweringTable = {
   Prelu: lowering<"x" | "alpha">((b, { x, alpha }) => prelu(b, x, alpha)),
   Elu: lowering<"x">((b, { x }) => unary(b, "Elu", x)),
   // For y ≥ 0 the slope is 1, below it y + 1: both are min(y, 0) + 1.
-  EluGrad: lowering<"dy" | "y">((b, { dy, y }) =>
-    mul(b, dy, add(b, binary(b, "Min", y, b.scalar(0)), b.scalar(1))),
-  ),
+  EluGrad: lowering<"dy" | "y">((b, { dy, y }) => mul(b, dy, add(b, binary(b, "Min", y, b.scalar(0)), b.scalar(1)))),
   Selu: lowering<"x">((b, { x }) => unary(b, "Selu", x)),
   Sigmoid: lowering<"x">((b, { x }) => unary(b, "Sigmoid", b.cast(x, "float32"))),
   Softplus: lowering<"x">((b, { x }) => unary(b, "Softplus", x)),

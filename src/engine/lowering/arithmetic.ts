@@ -120,7 +120,8 @@ export const ARITHMETIC: LoweringTable = {
   Select: lowering<"condition" | "t" | "e">((b, { condition, t, e }) => {
     // A condition of one axis selects whole rows.
     const missing = condition.shape.length === 1 ? t.shape.length - 1 : 0;
-    const rows = missing > 0 ? b.reshape(condition, [...condition.shape, ...new Array<number>(missing).fill(1)]) : condition;
+    const rows =
+      missing > 0 ? b.reshape(condition, [...condition.shape, ...new Array<number>(missing).fill(1)]) : condition;
     return where(b, rows, t, e);
   }),
   Cast: lowering<"x", tf.CastAttrs>((b, { x }, { dtype }) => b.cast(x, dtype as ElementType)),

@@ -107,7 +107,11 @@ export const LAYOUT: LoweringTable = {
     return split(b, x, along, sizes);
   }),
   Slice: lowering<"x", tf.SliceAttrs>((b, { x }, { begin, size }) => {
-    const [starts, sizes] = tf.slice_util.parseSliceParams({ shape: [...x.shape], rank: x.shape.length } as tf.Tensor, begin, size) as [number[], number[]];
+    const [starts, sizes] = tf.slice_util.parseSliceParams(
+      { shape: [...x.shape], rank: x.shape.length } as tf.Tensor,
+      begin,
+      size,
+    ) as [number[], number[]];
     return slice(b, x, range(x.shape.length), starts, sizes);
   }),
   StridedSlice: lowering<"x", tf.StridedSliceAttrs>((b, { x }, attributes) => stridedSlice(b, x, attributes)),

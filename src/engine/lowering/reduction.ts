@@ -48,7 +48,14 @@ export function reverse(b: GraphBuilder, x: Value, axes: readonly number[]): Val
   if (axes.length === 0) return x;
   const sizes = axes.map((axis) => x.shape[axis] ?? 1);
   const last = sizes.map((size) => size - 1);
-  return slice(b, x, axes, last, sizes, axes.map(() => -1));
+  return slice(
+    b,
+    x,
+    axes,
+    last,
+    sizes,
+    axes.map(() => -1),
+  );
 }
 
 /** Running products by doubling: ONNX has running sums only. */
@@ -93,7 +100,10 @@ export const REDUCTION: LoweringTable = {
   Reverse: lowering<"x", tf.ReverseAttrs>((b, { x }, { dims }) => reverse(b, x, axesOf(dims, x.shape.length))),
   TopK: lowering<"x", tf.TopKAttrs>((b, { x }, { k, sorted }) => {
     const shape = [...x.shape.slice(0, -1), k];
-    const specs = [{ dtype: x.dtype, shape }, { dtype: "int64", shape }] as const;
+    const specs = [
+      { dtype: x.dtype, shape },
+      { dtype: "int64", shape },
+    ] as const;
     const attributes = { axis: int(-1), largest: int(1), sorted: int(sorted ? 1 : 0) };
     const [values, indices] = b.emitMany("TopK", [x, b.ints([k])], specs, attributes);
     if (values === undefined || indices === undefined) throw new Error("TopK gave nothing");

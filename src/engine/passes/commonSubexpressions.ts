@@ -19,7 +19,7 @@ export function shareCommonSubexpressions(graph: Graph): Graph {
   return rewrite(graph, (node, b) => {
     const inputs = node.inputs.map((value) => (value === null ? "" : idOf(value)));
     const attributes = Object.entries(node.attributes).map(([key, attribute]) => `${key}=${print(attribute)}`);
-    const key = [node.domain, node.op, ...inputs, ...attributes.sort()].join(" ");
+    const key = [node.domain, node.op, node.outputs.length, ...inputs, ...attributes.sort()].join(" ");
     const known = seen.get(key);
     if (known !== undefined) return known;
     seen.set(key, node.outputs);

@@ -6,9 +6,16 @@ export function removeDeadCode(graph: Graph): Graph {
   const kept: Node[] = [];
   for (const node of graph.nodes.toReversed()) {
     if (!node.outputs.some((value) => needed.has(value))) continue;
-    kept.push(node);
+    kept.push(node.op === "MaxPool" ? withoutPositions(node, needed) : node);
     for (const value of node.inputs) if (value !== null) needed.add(value);
   }
   const inputs = graph.inputs.filter(({ value }) => needed.has(value));
   return { inputs, nodes: kept.reverse(), outputs: graph.outputs };
+}
+
+/** Pooling is faster when nobody asks where the largest elements were. */
+function withoutPositions(node: Node, needed: ReadonlySet<Value>): Node {
+  const [largest, positions] = node.outputs;
+  if (largest === undefined || positions === undefined || needed.has(positions)) return node;
+  return { ...node, outputs: [largest] };
 }
