@@ -1,5 +1,5 @@
 import type * as Ort from "onnxruntime-node";
-import type { ElementType } from "./graph.js";
+import type { ElementType, Graph } from "./graph.js";
 import type { HostArray } from "./hostValues.js";
 
 /** What of onnxruntime-node is used. */
@@ -22,10 +22,25 @@ export interface StateCell {
   dispose(): void;
 }
 
+/** What a device does after the session, with what the session hands it. */
+export interface Tail {
+  /** Where the session writes what is handed over; null lets it allocate. */
+  fetches(): Readonly<Record<string, Ort.Tensor | null>>;
+  run(feeds: Readonly<Record<string, Ort.Tensor>>, results: Readonly<Record<string, Ort.Tensor>>): void;
+}
+
+/** A graph as a device wants it: the part for the session, and what follows. */
+export interface PreparedGraph {
+  readonly graph: Graph;
+  /** The rest, bound to the Variables' cells; undefined where the session does everything. */
+  readonly bind: ((cells: readonly StateCell[]) => Tail) | undefined;
+}
+
 /** A kind of device: how sessions are made for it, where state lives, how results reach the host. */
 export interface OrtDevice {
   /** For people: "cpu", or what the driver calls it. */
   readonly name: string;
+  prepare(graph: Graph): PreparedGraph;
   open(model: Uint8Array, stateOutputs: readonly string[]): Promise<Ort.InferenceSession>;
   /** A place for a Variable, holding `initial`. */
   cell(dtype: BorderType, shape: readonly number[], initial: HostArray): StateCell;

@@ -10,7 +10,7 @@ import { computeType, fromCompute, toCompute } from "./hostValues.js";
 import { onnxModel } from "./onnxModel.js";
 import type { OrtCpuOptions } from "./ortCpu.js";
 import { ortCpu } from "./ortCpu.js";
-import type { BorderType, OrtDevice, OrtModule, StateCell } from "./ortDevice.js";
+import type { BorderType, OrtDevice, OrtModule, StateCell, Tail } from "./ortDevice.js";
 import { simplify } from "./passes/index.js";
 
 /** What was compiled, for whoever wants to show it or to write the graph down. */
@@ -115,11 +115,13 @@ export class OrtExecutor implements Executor {
     );
     const captured = captureStep(step, specs);
     const graph = simplify(captured.graph);
+    const prepared = this.#device.prepare(graph);
     const stateOutputs = captured.variables.map((_, index) => nextStatePort(index));
-    const session = await this.#device.open(onnxModel(graph), stateOutputs);
+    const session = await this.#device.open(onnxModel(prepared.graph), stateOutputs);
     const cells: StateCell[] = [];
     for (const variable of captured.variables) cells.push(await this.#cell(variable));
-    const program = new Program(session, this.#device, { ...captured, graph }, cells);
+    const tail = prepared.bind?.(cells);
+    const program = new Program(session, this.#device, { ...captured, graph: prepared.graph }, cells, tail);
     this.#programs.push(program);
     this.#onCompile?.({ inputs: specs, graph, milliseconds: performance.now() - started });
     return program;
@@ -153,9 +155,17 @@ class Program {
   readonly #outputs: readonly { readonly port: string; readonly name: string; readonly spec: TensorSpec }[];
   readonly #reads: readonly { readonly port: string; readonly cell: StateCell }[];
   readonly #writes: readonly { readonly port: string; readonly cell: StateCell }[];
+  readonly #tail: Tail | undefined;
 
-  constructor(session: Ort.InferenceSession, device: OrtDevice, captured: CapturedStep, cells: readonly StateCell[]) {
+  constructor(
+    session: Ort.InferenceSession,
+    device: OrtDevice,
+    captured: CapturedStep,
+    cells: readonly StateCell[],
+    tail: Tail | undefined,
+  ) {
     this.session = session;
+    this.#tail = tail;
     this.#device = device;
     const wanted = new Set(captured.graph.inputs.map(({ name }) => name));
     const given = new Map(captured.graph.outputs.map(({ name, value }) => [name, value]));
@@ -166,6 +176,8 @@ class Program {
     });
     this.#reads = cells.map((cell, i) => ({ port: statePort(i), cell })).filter(({ port }) => wanted.has(port));
     this.#writes = cells.map((cell, i) => ({ port: nextStatePort(i), cell })).filter(({ port }) => given.has(port));
+    // What is allocated now is not allocated between the steps of a run.
+    for (const { cell } of this.#writes) cell.target();
   }
 
   async run(inputs: Readonly<Record<string, HostTensor>>): Promise<StepOutputs> {
@@ -181,13 +193,15 @@ class Program {
     for (const { port, spec } of this.#outputs) {
       fetches[port] = this.#device.output(spec.dtype as BorderType, spec.shape);
     }
-    const results = await this.session.run(feeds, fetches);
+    Object.assign(fetches, this.#tail?.fetches());
+    const results = (await this.session.run(feeds, fetches)) as Readonly<Record<string, Ort.Tensor>>;
     const resultOf = (port: string): Ort.Tensor => {
       const result = results[port];
       if (result === undefined) throw new Error(`the session gave no "${port}"`);
       return result;
     };
     for (const { port, cell } of this.#writes) cell.commit(resultOf(port));
+    this.#tail?.run(feeds, results);
     return new OrtOutputs(
       this.#device,
       new Map(this.#outputs.map(({ port, name, spec }) => [name, { tensor: resultOf(port), spec }])),
