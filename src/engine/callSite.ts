@@ -25,7 +25,7 @@ export function userLine(frames: readonly string[] = stackFrames()): string {
     const match = /\(?((?:file:\/\/)?\/[^()]+:\d+:\d+|[A-Za-z]:\\[^()]+:\d+:\d+)\)?$/.exec(frame.trim());
     return match?.[1] === undefined ? [] : [match[1].replace(/^file:\/\//, "")];
   });
-  const outside = places.filter((place) => !place.includes("node_modules"));
+  const outside = places.filter((place) => !/node_modules|[\\/]tfjs-[a-z-]+[\\/]/.test(place));
   const users = outside.filter((place) => !OURS.some((folder) => isIn(place, folder)));
   return users[0] ?? outside.find((place) => !isIn(place, "engine")) ?? "an unknown line";
 }

@@ -76,7 +76,9 @@ function findTail(graph: Graph): ReadonlySet<Node> {
     before = tail.size;
     for (const node of tail) {
       const foreign = node.inputs.some((value) => value?.dtype === "bool" && !isOne(value) && !given.has(value));
-      const stranded = node.outputs.some((value) => (users.get(value) ?? []).some((user) => typeof user !== "string" && !tail.has(user)));
+      const stranded = node.outputs.some((value) =>
+        (users.get(value) ?? []).some((user) => typeof user !== "string" && !tail.has(user)),
+      );
       if (!foreign && !stranded) continue;
       tail.delete(node);
       for (const value of node.outputs) given.delete(value);
