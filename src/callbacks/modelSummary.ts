@@ -1,5 +1,13 @@
 import { Callback } from "../core/callback.js";
+import type { LightningModule } from "../core/lightningModule.js";
+import type { TrainerState } from "../core/trainerState.js";
+import { LtrainError } from "../errors.js";
+import { processTerminal } from "../io/console.js";
 import type { Terminal } from "../io/console.js";
+import type { Module } from "../nn/module.js";
+import type { Parameter } from "../nn/parameter.js";
+import { numelOf } from "../storage/hostTensor.js";
+import { pythonFormat } from "./pythonFormat.js";
 
 /** Where a ModelSummary writes, and how deep it looks. */
 export interface ModelSummaryOptions {
@@ -10,8 +18,77 @@ export interface ModelSummaryOptions {
 
 /** Prints the module's parts and their parameters before training: Lightning's ModelSummary. */
 export class ModelSummary extends Callback {
+  readonly #terminal: Terminal;
+  readonly #maxDepth: number;
+
   constructor(options: ModelSummaryOptions = {}) {
     super();
-    void options;
+    this.#terminal = options.terminal ?? processTerminal();
+    this.#maxDepth = options.maxDepth ?? 1;
+    if (!Number.isInteger(this.#maxDepth) || this.#maxDepth < -1) {
+      throw new LtrainError("config.invalid", `ModelSummary: max_depth must be -1, 0 or more, got ${this.#maxDepth}`);
+    }
   }
+
+  override onFitStart(_trainer: TrainerState, module: LightningModule): void {
+    if (this.#maxDepth !== 0) this.#terminal.stderr.write(`\n${summarize(module, this.#maxDepth)}\n\n`);
+  }
+}
+
+/** The table of a module's parts, and the totals below it, laid out as Lightning lays them out. */
+export function summarize(module: Module, maxDepth = 1): string {
+  const modules = module.namedModules().slice(1);
+  const shown = modules.filter(([path]) => maxDepth === -1 || path.split(".").length <= maxDepth);
+  const rows = shown.map(([path, part], i) => [
+    String(i),
+    path,
+    part.constructor.name,
+    countText(elementsOf(part.parameters())),
+    part.training ? "train" : "eval",
+  ]);
+  const total = elementsOf(module.parameters());
+  const inRows = shown.reduce((sum, [, part]) => sum + elementsOf(part.parameters()), 0);
+  if (total > inRows) rows.push([" ", "other params", "n/a", countText(total - inRows), "n/a"]);
+  const trainable = elementsOf(module.parameters().filter((parameter) => parameter.requiresGrad));
+  const training = modules.filter(([, part]) => part.training).length;
+  const megabytes = module.parameters().reduce((sum, parameter) => sum + bytesOf(parameter), 0) * 1e-6;
+  const totals = [
+    [countText(trainable), "Trainable params"],
+    [countText(total - trainable), "Non-trainable params"],
+    [countText(total), "Total params"],
+    [pythonFormat(megabytes, ",.3f", false), "Total estimated model params size (MB)"],
+    [String(training), "Modules in train mode"],
+    [String(modules.length - training), "Modules in eval mode"],
+  ] as const;
+  return [
+    ...table(["", "Name", "Type", "Params", "Mode"], rows),
+    ...totals.map(([n, what]) => n.padEnd(10) + what),
+  ].join("\n");
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = header.map((title, i) => Math.max(title.length, 1, ...rows.map((row) => row[i]?.length ?? 0)));
+  const line = (cells: readonly string[]): string => cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ");
+  const rule = "-".repeat(widths.reduce((sum, width) => sum + width, 0) + 3 * (header.length + 1));
+  return [line(header), rule, ...rows.map(line), rule];
+}
+
+function elementsOf(parameters: readonly Parameter[]): number {
+  return parameters.reduce((sum, parameter) => sum + numelOf(parameter.shape), 0);
+}
+
+/** Lightning counts every parameter as a float32, which all of ours are while they are trained. */
+function bytesOf(parameter: Parameter): number {
+  return numelOf(parameter.shape) * 4;
+}
+
+const UNITS = [" ", "K", "M", "B", "T"];
+
+/** A count in thousands: "123  ", "1.2 K", "101 K", "2.0 M". */
+export function countText(count: number): string {
+  const groups = Math.min(Math.ceil(String(count).length / 3), UNITS.length);
+  const scaled = count * 10 ** (-3 * (groups - 1));
+  const isWhole = groups === 1 || scaled >= 100;
+  const text = pythonFormat(isWhole ? Math.trunc(scaled) : scaled, isWhole ? "," : ",.1f", isWhole);
+  return `${text} ${UNITS[groups - 1] ?? ""}`;
 }

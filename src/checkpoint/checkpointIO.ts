@@ -6,14 +6,11 @@ import { torchLoad } from "../serialization/torchLoad.js";
 import { torchSave } from "../serialization/torchSave.js";
 import type { Checkpoint } from "./checkpoint.js";
 import { dumpCheckpoint } from "./dumpCheckpoint.js";
-import type { OpenedFile } from "./openCheckpoint.js";
-import { openCheckpoint } from "./openCheckpoint.js";
-import { parseCheckpoint } from "./parseCheckpoint.js";
+import type { LoadedCheckpoint } from "./loadCheckpoint.js";
+import { loadCheckpoint } from "./loadCheckpoint.js";
 
-/** A checkpoint whose tensors are still in its file; close it when they have been read. */
-export interface LoadedCheckpoint extends OpenedFile {
-  readonly checkpoint: Checkpoint;
-}
+export type { LoadedCheckpoint } from "./loadCheckpoint.js";
+export { loadCheckpoint } from "./loadCheckpoint.js";
 
 /** How checkpoints come from and go to disk: Lightning's CheckpointIO. */
 export interface CheckpointIO {
@@ -35,20 +32,6 @@ export function torchCheckpointIO(options: { readonly files?: FileOperations } =
       }),
     remove: (path) => removeFile(path, options.files),
   };
-}
-
-/** Open a file and read its tree as a Checkpoint. */
-export async function loadCheckpoint(
-  path: string,
-  options: { readonly files?: FileOperations } = {},
-): Promise<LoadedCheckpoint> {
-  const opened = await openCheckpoint(path, options);
-  try {
-    return { ...opened, checkpoint: parseCheckpoint(opened.root, path) };
-  } catch (error) {
-    await opened.close();
-    throw error;
-  }
 }
 
 /** What was just written must open again: its directory, its pickle and the size of every storage. */

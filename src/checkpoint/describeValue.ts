@@ -19,13 +19,22 @@ export function describeValue(value: PyValue, depth = 0): string {
   if (value instanceof PyComplex) return `(${value.real}${value.imag < 0 ? "" : "+"}${value.imag}j)`;
   if (value instanceof PyStorage) return "<storage>";
   if (value instanceof PyGlobal) return `<${value.toString()}>`;
-  if (value instanceof PyObject) return `<${className(value)} object>`;
   if (depth >= MAX_SHOWN_DEPTH) return "...";
   const inner = (item: PyValue): string => describeValue(item, depth + 1);
+  if (value instanceof PyObject) return describeObject(value, inner);
   if (Array.isArray(value)) return `[${listed(value, inner)}]`;
   if (value instanceof PyTuple) return `(${listed(value.items, inner)}${value.items.length === 1 ? "," : ""})`;
   if (value instanceof PySet) return value.items.length === 0 ? "set()" : `{${listed(value.items, inner)}}`;
   return `{${listed([...value], ([key, item]) => `${inner(key)}: ${inner(item)}`)}}`;
+}
+
+/** `<pathlib.PosixPath('a', 'b')>`, `<argparse.Namespace() {'lr': 0.1}>`: what the pickle says, not what it would make. */
+function describeObject(value: PyObject, inner: (item: PyValue) => string): string {
+  const args = value.args instanceof PyTuple ? listed(value.args.items, inner) : "";
+  const items = value.listItems.length > 0 ? ` ${inner(value.listItems)}` : "";
+  const entries = value.dictItems.size > 0 ? ` ${inner(value.dictItems)}` : "";
+  const state = value.state === undefined ? "" : ` ${inner(value.state)}`;
+  return `<${className(value)}(${args})${items}${entries}${state}>`;
 }
 
 function listed<T>(items: readonly T[], describe: (item: T) => string): string {

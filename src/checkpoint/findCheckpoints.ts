@@ -3,7 +3,7 @@ import { LtrainError } from "../errors.js";
 import type { FileOperations } from "../io/fileOperations.js";
 import { nodeFiles } from "../io/fileOperations.js";
 import { listFolder, statusOf } from "../io/textFile.js";
-import { loadCheckpoint } from "./checkpointIO.js";
+import { loadCheckpoint } from "./loadCheckpoint.js";
 
 /** A checkpoint that was found, and what was passed over on the way. */
 export interface FoundCheckpoint {

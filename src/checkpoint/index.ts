@@ -1,13 +1,15 @@
 /** Public entry of `ltrain/checkpoint`: Lightning's dictionary, typed, from and to files. */
 export type { Checkpoint, HyperParameters, PrecisionState, StateDict } from "./checkpoint.js";
 export { CHECKPOINT_KEYS, emptyCheckpoint } from "./checkpoint.js";
-export type { CheckpointIO, LoadedCheckpoint } from "./checkpointIO.js";
-export { loadCheckpoint, torchCheckpointIO } from "./checkpointIO.js";
+export type { CheckpointIO } from "./checkpointIO.js";
+export { torchCheckpointIO } from "./checkpointIO.js";
 export { dumpCheckpoint, dumpStateDict } from "./dumpCheckpoint.js";
 export type { Extraction, Selection } from "./extractCheckpoint.js";
 export { extractStateDict } from "./extractCheckpoint.js";
 export type { FoundCheckpoint } from "./findCheckpoints.js";
 export { findNewestCheckpoint } from "./findCheckpoints.js";
+export type { LoadedCheckpoint } from "./loadCheckpoint.js";
+export { loadCheckpoint } from "./loadCheckpoint.js";
 export { migrateCheckpoint } from "./migrateCheckpoint.js";
 export type { OpenedFile } from "./openCheckpoint.js";
 export { openCheckpoint } from "./openCheckpoint.js";

@@ -4,6 +4,8 @@ import type { PyValue } from "../pickle/values.js";
 
 /** Where in the run a checkpoint was saved, as Lightning's `loops` say; null for a counter that is not there. */
 export interface LoopPosition {
+  /** Epochs begun, the one under way included. */
+  readonly epochsReady: number | null;
   readonly epochsCompleted: number | null;
   /** Epochs whose batches are all done, the one that is only waiting for its end hooks included. */
   readonly epochsProcessed: number | null;
@@ -20,6 +22,7 @@ export function loopPosition(loops: PyDict): LoopPosition {
   const count = (...path: readonly string[]): number | null => asNumber(at(...path)) ?? null;
   const isLastBatch = at("epoch_loop.batch_progress", "is_last_batch");
   return {
+    epochsReady: count("epoch_progress", "current", "ready"),
     epochsCompleted: count("epoch_progress", "current", "completed"),
     epochsProcessed: count("epoch_progress", "current", "processed"),
     batchesReady: count("epoch_loop.batch_progress", "current", "ready"),

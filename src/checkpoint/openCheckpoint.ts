@@ -21,7 +21,7 @@ export interface OpenedFile {
   readonly foreignGlobals: readonly PyGlobal[];
   /** safetensors' own strings; empty for torch's files. */
   readonly metadata: ReadonlyMap<string, string>;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Open any file that holds named tensors: its structure is read, nothing in it is run. */
@@ -42,27 +42,20 @@ export async function openCheckpoint(
 async function readContent(
   source: FileSource,
 ): Promise<Pick<OpenedFile, "format" | "root" | "foreignGlobals" | "metadata">> {
-  const { format, description } = await detectFormat(source);
-  switch (format) {
-    case "torch-zip":
-    case "torch-legacy":
-    case "torch-tar": {
-      const { value, foreignGlobals } = await torchLoad(source);
-      return { format, root: value, foreignGlobals, metadata: new Map() };
-    }
-    case "safetensors": {
-      const { tensors, metadata } = await readSafetensors(source);
-      return { format, root: new PyDict(tensors), foreignGlobals: [], metadata };
-    }
-    case "torchscript":
-    case "npz":
-    case "npy":
-    case "other":
-      throw new LtrainError("checkpoint.notACheckpoint", `this is ${description}, not a checkpoint`);
-    default:
-      format satisfies never;
-      throw new TypeError("unreachable");
+  const { format, description, hint } = await detectFormat(source);
+  if (format === "safetensors") {
+    const { tensors, metadata } = await readSafetensors(source);
+    return { format, root: new PyDict(tensors), foreignGlobals: [], metadata };
   }
+  if (format === "other" || format === "npy" || format === "npz") {
+    throw new LtrainError(
+      "checkpoint.notACheckpoint",
+      `this is ${description}, not a checkpoint`,
+      hint === undefined ? {} : { hint },
+    );
+  }
+  const { value, foreignGlobals } = await torchLoad(source);
+  return { format, root: value, foreignGlobals, metadata: new Map() };
 }
 
 /** Readers of bytes do not know what a path is: whoever opened the file adds it to their complaint. */

@@ -35,13 +35,13 @@ function trimGroup(storage: Storage, group: readonly [string, StoredTensor][]): 
   // Neighbours without a gap stay one storage, as they were: a flat buffer of parameters is still one.
   const pieces = covered === last - first ? [{ start: first, end: last }] : spans;
   const storages = pieces.map((piece) => sliceStorage(storage, piece));
+  const isAlone = group.filter(([, { numel }]) => numel > 0).length === 1;
   return group.map(([name, tensor]) => {
     const { start } = spanOf(tensor);
     const index = pieces.findIndex((piece) => piece.start <= start && start <= piece.end && tensor.numel > 0);
     const piece = pieces[index];
     const slice = storages[index];
     if (piece === undefined || slice === undefined) return [name, emptyLike(tensor)];
-    const isAlone = group.every(([other, { numel }]) => other === name || numel === 0);
     if (isAlone && piece.end - piece.start > tensor.byteLength) return [name, gathered(tensor)];
     const storageOffset = tensor.storageOffset - piece.start / itemSize(tensor.dtype);
     return [name, new StoredTensor({ ...layoutOf(tensor), storageOffset, storage: slice })];

@@ -27,5 +27,5 @@ export abstract class LightningDataModule {
   stateDict(): PyDict | null {
     return null;
   }
-  loadStateDict?(state: PyDict): void;
+  loadStateDict?(state: PyDict): void | Promise<void>;
 }

@@ -29,7 +29,10 @@ export interface LRSchedulerConfig {
   readonly scheduler: LRScheduler;
   readonly interval?: "epoch" | "step";
   readonly frequency?: number;
+  /** The metric that a plateau scheduler watches. */
   readonly monitor?: string;
+  /** Stepped with `monitor` after the epoch's (or step's) metrics are known, as ReduceLROnPlateau is. */
+  readonly reduceOnPlateau?: boolean;
   readonly name?: string;
 }
 

@@ -39,7 +39,7 @@ export function pixelColumn(pixels: HostTensor, shape: readonly number[] = pixel
       forEachRow(indices, length, (row, i) => {
         const from = row * rowSize;
         const to = i * rowSize;
-        for (let k = 0; k < rowSize; k += 1) values[to + k] = level[bytes[from + k]!]!;
+        for (let k = 0; k < rowSize; k += 1) values[to + k] = level[bytes[from + k] ?? 0] ?? 0;
       });
       return { dtype: "float32", shape: [indices.length, ...shape], bytes: new Uint8Array(values.buffer) };
     },

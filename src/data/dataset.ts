@@ -82,7 +82,7 @@ export class MapDataset implements Dataset {
   }
 
   async getBatch(indices: readonly number[] | Int32Array): Promise<Batch> {
-    return this.#collate(await Promise.all(Array.from(indices, (index) => this.#items.getItem(index))));
+    return this.#collate(await Promise.all(Array.from(indices, async (index) => this.#items.getItem(index))));
   }
 }
 

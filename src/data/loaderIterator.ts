@@ -1,5 +1,6 @@
 import { LtrainError } from "../errors.js";
 import { PyDict } from "../pickle/values.js";
+import type { PyValue } from "../pickle/values.js";
 import { Generator, defaultGenerator, randint64, randperm } from "../tensor/generator.js";
 import type { Batch } from "./batch.js";
 import type { Dataset } from "./dataset.js";
@@ -106,7 +107,7 @@ function readBatches(state: PyDict, plan: LoaderPlan): number {
   if (typeof batches !== "number" || !Number.isInteger(batches) || batches < 0) {
     throw new LtrainError(
       "checkpoint.malformed",
-      `data position: "batches" must be a number of batches, got ${String(batches)}`,
+      `data position: "batches" must be a number of batches, got ${describeState(batches)}`,
     );
   }
   const inMidPass = batches > 0 && batches < plan.length;
@@ -119,12 +120,17 @@ function readBatches(state: PyDict, plan: LoaderPlan): number {
     if (inMidPass && there !== undefined && there !== here) {
       throw new LtrainError(
         "checkpoint.mismatch",
-        `the checkpoint stands after batch ${batches} of a pass with ${key} ${String(there)}; here ${key} is ${here}`,
+        `the checkpoint stands after batch ${batches} of a pass with ${key} ${describeState(there)}; here ${key} is ${here}`,
         { hint: "resume with the same data and batch size, or from a checkpoint at the end of an epoch" },
       );
     }
   }
   return batches;
+}
+
+/** A number as it is, anything else by its kind. */
+function describeState(value: PyValue | undefined): string {
+  return typeof value === "number" || typeof value === "bigint" ? String(value) : typeof value;
 }
 
 function readOrigin(state: PyDict): Origin {

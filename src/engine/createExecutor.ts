@@ -1,3 +1,6 @@
+import { LtrainError } from "../errors.js";
+import { loadNodeGpu } from "../tensor/nodeGpu.js";
+import { eagerExecutor } from "./eager.js";
 import type { EngineName, Executor } from "./executor.js";
 
 /** Which device to compute on, as `--accelerator` takes it. */
@@ -9,7 +12,59 @@ export interface ExecutorOptions {
   readonly accelerator?: Accelerator;
 }
 
-/** The Executor for an engine and an accelerator; engine.unavailable says what was tried. */
-export function createExecutor(options: ExecutorOptions = {}): Promise<Executor> {
-  return Promise.reject(new Error(`not written ${String(options.engine)}`));
+/**
+ * The Executor for an engine and an accelerator: by default a GPU where an engine sees one, else plain tfjs. What was
+ * asked for and cannot be had is engine.unavailable with the reason, never something else instead.
+ */
+export async function createExecutor(options: ExecutorOptions = {}): Promise<Executor> {
+  const { engine = "auto", accelerator = "auto" } = options;
+  switch (engine) {
+    case "tfjs":
+      if (accelerator === "gpu") {
+        throw new LtrainError(
+          "engine.unavailable",
+          "the engine tfjs computes on the CPU only, and accelerator is gpu",
+          {
+            hint: "--engine tfjs-node-gpu uses a CUDA device; or leave the engine to be chosen",
+          },
+        );
+      }
+      return eagerExecutor("tfjs");
+    case "tfjs-node-gpu":
+      if (accelerator === "gpu") requireGpu();
+      return eagerExecutor("tfjs-node-gpu");
+    case "onnxruntime":
+      throw new LtrainError("engine.unavailable", "the engine onnxruntime cannot train yet", {
+        hint: "the engines that can are tfjs and tfjs-node-gpu",
+      });
+    case "auto":
+      if (accelerator === "gpu") requireGpu();
+      return eagerExecutor(accelerator !== "cpu" && seesGpu() ? "tfjs-node-gpu" : "tfjs");
+    default:
+      engine satisfies never;
+      throw new LtrainError("argument.invalid", `there is no engine "${String(engine)}"`);
+  }
+}
+
+/** Fail unless an engine sees a GPU, telling what was tried. */
+function requireGpu(): void {
+  const tried = gpuComplaint();
+  if (tried === null) return;
+  throw new LtrainError("engine.unavailable", `accelerator is gpu and no engine can use one: ${tried}`, {
+    hint: "--accelerator cpu, or auto, trains without a GPU",
+  });
+}
+
+function seesGpu(): boolean {
+  return gpuComplaint() === null;
+}
+
+/** Why no GPU can be used; null when one can. */
+function gpuComplaint(): string | null {
+  try {
+    return loadNodeGpu().usesGpu ? null : "tfjs-node-gpu loads and finds no CUDA device";
+  } catch (error) {
+    if (error instanceof LtrainError) return error.message;
+    throw error;
+  }
 }

@@ -5,7 +5,8 @@ const MISSING = new Set(["ENOENT", "ENOTDIR"]);
 
 /** The errno name of a failed system call ("ENOENT"), or undefined for any other error. */
 export function errnoOf(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  // Not `instanceof Error`: an error of node:fs is of another realm where code runs in a context of its own, as in jest.
+  if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
@@ -28,6 +29,7 @@ export function systemError(error: unknown, doing: string, path: string): unknow
   if (MISSING.has(errno)) {
     return new LtrainError("file.missing", `cannot ${doing} ${path}: it does not exist (${errno})`, { cause: error });
   }
-  const reason = error instanceof Error ? error.message.replace(/^E[A-Z0-9]+: /, "") : String(error);
+  const message = typeof error === "object" && error !== null && "message" in error ? error.message : error;
+  const reason = String(message).replace(/^E[A-Z0-9]+: /, "");
   return new LtrainError("io.failed", `cannot ${doing} ${path}: ${reason} (${errno})`, { cause: error });
 }

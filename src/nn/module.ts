@@ -43,16 +43,13 @@ export abstract class Module {
 
   /** This module under "", then all below it, depth first; each once, under its first name. */
   namedModules(): [string, Module][] {
-    const seen = new Set<Module>();
-    return this.#walk("").filter(([, module]) => !seen.has(module) && seen.add(module));
+    return firstOfEach(this.#walk(""));
   }
 
   /** Parameters by name in torch's order; a tied one only under its first name. */
   namedParameters(): [string, Parameter][] {
-    const seen = new Set<Variable>();
-    return this.#variables().filter(
-      (entry): entry is [string, Parameter] =>
-        entry[1] instanceof Parameter && !seen.has(entry[1]) && seen.add(entry[1]) !== undefined,
+    return firstOfEach(
+      this.#variables().filter((entry): entry is [string, Parameter] => entry[1] instanceof Parameter),
     );
   }
 
@@ -105,4 +102,14 @@ export abstract class Module {
       return [...own.filter(isParameter), ...own.filter((entry) => !isParameter(entry))];
     });
   }
+}
+
+/** Entries without those whose value came before under another name. */
+function firstOfEach<T>(entries: readonly [string, T][]): [string, T][] {
+  const seen = new Set<T>();
+  return entries.filter(([, value]) => {
+    const first = !seen.has(value);
+    seen.add(value);
+    return first;
+  });
 }

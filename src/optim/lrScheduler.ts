@@ -1,4 +1,5 @@
-import { PyDict, PyFloat, type PyValue } from "../pickle/values.js";
+import { asNumber } from "../pickle/convert.js";
+import { PyDict, type PyValue } from "../pickle/values.js";
 import type { Optimizer } from "./optimizer.js";
 
 /**
@@ -27,7 +28,7 @@ export abstract class LRScheduler {
   }
 
   /** The learning rate of every group for the epoch under way, from the ones that they have now. */
-  protected abstract nextLrs(): number[];
+  protected abstract nextLrs(metric: number | undefined): number[];
 
   /** The first, uncounted step that torch takes in the constructor; subclasses call it last in theirs. */
   protected initialStep(): void {
@@ -51,10 +52,9 @@ export abstract class LRScheduler {
 
   /** Go on by one epoch or step, whichever the schedule is counted in; `metric` is for schedules that look at one. */
   step(metric?: number): void {
-    void metric;
     this.state.set("last_epoch", this.lastEpoch + 1);
     this.state.set("_step_count", this.number("_step_count") + 1);
-    const lrs = this.nextLrs();
+    const lrs = this.nextLrs(metric);
     this.optimizer.paramGroups.forEach((group, i) => {
       const lr = lrs[i];
       if (lr !== undefined) group.lr = lr;
@@ -81,6 +81,5 @@ export abstract class LRScheduler {
 }
 
 function toNumber(value: PyValue): number {
-  if (value instanceof PyFloat) return value.value;
-  return typeof value === "number" || typeof value === "bigint" ? Number(value) : Number.NaN;
+  return asNumber(value) ?? Number.NaN;
 }

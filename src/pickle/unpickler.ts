@@ -1,11 +1,22 @@
-import type { PyValue, PyGlobal } from "./values.js";
+import { LtrainError } from "../errors.js";
+import { ATOMS } from "./atoms.js";
+import { CONTAINERS } from "./containers.js";
+import { depthOf, MAX_DEPTH } from "./depth.js";
+import type { Instruction, Rebuild } from "./machine.js";
+import { PickleMachine } from "./machine.js";
+import { OBJECTS } from "./objects.js";
+import type { OpcodeName } from "./opcodes.js";
+import { OPCODES } from "./opcodes.js";
+import type { PyGlobal, PyValue } from "./values.js";
 
-/** What a pickle is read with; without these a persistent id is an error and every call stays symbolic. */
+export type { Rebuild } from "./machine.js";
+
+/** What a pickle is read with; without these a persistent id is an error and every foreign call stays symbolic. */
 export interface UnpickleOptions {
   /** What a persistent id stands for; torch: the tuple that names a storage. */
   readonly persistentLoad?: (id: PyValue) => PyValue;
-  /** What `callable(*args)` is, or undefined to keep the call as a PyObject. It must not run anything from the file. */
-  readonly reduce?: (callable: PyGlobal, args: readonly PyValue[]) => PyValue | undefined;
+  /** How calls of a class or function are rebuilt, undefined to keep them as PyObjects; asked once per name. */
+  readonly findClass?: (global: PyGlobal) => Rebuild | undefined;
   /** Where the pickle begins; other things may lie before and after it. */
   readonly start?: number;
   /** What the bytes are called in errors: "archive/data.pkl". */
@@ -22,9 +33,42 @@ export interface Unpickled {
   readonly globals: readonly PyGlobal[];
 }
 
+const INSTRUCTIONS: readonly (Instruction | undefined)[] = table({ ...ATOMS, ...CONTAINERS, ...OBJECTS });
+
+function table(byName: Partial<Record<OpcodeName, Instruction>>): (Instruction | undefined)[] {
+  const byByte = new Array<Instruction | undefined>(256).fill(undefined);
+  for (const [name, { byte }] of Object.entries(OPCODES)) byByte[byte] = byName[name as OpcodeName];
+  return byByte;
+}
+
 /** Read one pickle and say where it ends; nothing in it is ever run. */
-export function readPickle(_bytes: Uint8Array, _options: UnpickleOptions = {}): Unpickled {
-  throw new Error("not yet");
+export function readPickle(bytes: Uint8Array, options: UnpickleOptions = {}): Unpickled {
+  const name = options.name ?? "pickle";
+  const machine = new PickleMachine(bytes, {
+    start: options.start ?? 0,
+    name,
+    persistentLoad: options.persistentLoad,
+    findClass: options.findClass,
+  });
+  let value: PyValue;
+  try {
+    value = machine.run(INSTRUCTIONS);
+  } catch (error) {
+    throw placed(error, machine);
+  }
+  if (depthOf(value) > MAX_DEPTH) {
+    throw new LtrainError("checkpoint.malformed", `${name}: containers lie more than ${MAX_DEPTH} deep in each other`);
+  }
+  return { value, protocol: machine.protocol, end: machine.at, globals: [...machine.globals.values()] };
+}
+
+/** What a rebuilder or persistentLoad complains of happened at an opcode: say at which. */
+function placed(error: unknown, machine: PickleMachine): unknown {
+  if (!(error instanceof LtrainError) || error.message.startsWith(machine.place)) return error;
+  return new LtrainError(error.code, `${machine.place}: ${error.message}`, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    cause: error,
+  });
 }
 
 /** The value of a pickle, protocols 0 to 5; nothing in it is ever run. */

@@ -106,17 +106,43 @@ export class PyStorage {
 export class PyObject {
   readonly callable: PyValue;
   readonly args: PyValue;
+  /** REDUCE calls it; NEWOBJ calls its `__new__`. */
+  readonly how: "call" | "newobj";
+  readonly kwargs: PyDict | undefined;
   /** What BUILD gave it, if anything did. */
   state: PyValue | undefined;
   /** What APPENDS gave it. */
   readonly listItems: PyValue[] = [];
   /** What SETITEMS gave it. */
   readonly dictItems = new PyDict();
-  constructor(callable: PyValue, args: PyValue) {
+  constructor(
+    callable: PyValue,
+    args: PyValue,
+    options: { readonly how?: "call" | "newobj"; readonly kwargs?: PyDict } = {},
+  ) {
     this.callable = callable;
     this.args = args;
+    this.how = options.how ?? "call";
+    this.kwargs = options.kwargs;
+  }
+
+  /** The class it is of, or the function that makes it: "pathlib.PosixPath". */
+  get className(): string {
+    const first = this.args instanceof PyTuple ? this.args.items[0] : undefined;
+    const made = this.callable instanceof PyGlobal && MAKERS.has(this.callable.toString()) ? first : this.callable;
+    if (made instanceof PyGlobal) return made.toString();
+    return made instanceof PyObject ? `${made.className}(...)` : "object";
   }
 }
+
+/** Functions that make an object of the class that is their first argument. */
+const MAKERS: ReadonlySet<string> = new Set([
+  "copyreg._reconstructor",
+  "copyreg.__newobj__",
+  "copyreg.__newobj_ex__",
+  "numpy._core.multiarray._reconstruct",
+  "numpy.core.multiarray._reconstruct",
+]);
 
 /** The dicts that torch's files hold; Counter and OrderedDict survive a round trip. */
 export type PyDictKind = "dict" | "OrderedDict" | "Counter" | "defaultdict";
@@ -131,8 +157,10 @@ export class PyDict {
   attributes: PyDict | undefined;
   /** What a defaultdict makes its missing values with; it is never called. */
   factory: PyValue | undefined;
-  /** Made when something is set: torch's files hold an empty OrderedDict for every tensor. */
-  #entries: Map<unknown, [PyValue, PyValue]> | undefined;
+  /** By what Python compares; made when something is set, for torch's files hold an empty OrderedDict for every tensor. */
+  #values: Map<unknown, PyValue> | undefined;
+  /** Keys that are spelled otherwise than they are compared: True, 1.0, tuples. */
+  #spellings: Map<unknown, PyValue> | undefined;
 
   constructor(entries: Iterable<readonly [PyValue, PyValue]> = [], kind: PyDictKind = "dict") {
     this.kind = kind;
@@ -145,41 +173,55 @@ export class PyDict {
   }
 
   get size(): number {
-    return this.#entries?.size ?? 0;
+    return this.#values?.size ?? 0;
   }
   get(key: PyValue): PyValue | undefined {
-    return this.#entries?.get(identityOf(key))?.[1];
+    return this.#values?.get(identityOf(key));
   }
   has(key: PyValue): boolean {
-    return this.#entries?.has(identityOf(key)) ?? false;
+    return this.#values?.has(identityOf(key)) ?? false;
   }
   /** As in Python, a key that is there keeps its place and its first spelling. */
   set(key: PyValue, value: PyValue): this {
     const identity = identityOf(key);
-    this.#entries ??= new Map();
-    const entry = this.#entries.get(identity);
-    if (entry === undefined) this.#entries.set(identity, [key, value]);
-    else entry[1] = value;
+    this.#values ??= new Map();
+    if (identity !== key && !this.#values.has(identity)) {
+      this.#spellings ??= new Map();
+      this.#spellings.set(identity, key);
+    }
+    this.#values.set(identity, value);
     return this;
   }
   delete(key: PyValue): boolean {
-    return this.#entries?.delete(identityOf(key)) ?? false;
+    const identity = identityOf(key);
+    this.#spellings?.delete(identity);
+    return this.#values?.delete(identity) ?? false;
   }
   keys(): PyValue[] {
     return Array.from(this.entries(), ([key]) => key);
   }
   values(): PyValue[] {
-    return Array.from(this.entries(), ([, value]) => value);
+    return [...(this.#values ?? NOTHING).values()];
   }
   entries(): IterableIterator<[PyValue, PyValue]> {
-    return (this.#entries ?? NO_ENTRIES).values();
+    const spellings = this.#spellings;
+    // Without another spelling a key is what it is compared by.
+    if (spellings === undefined) return (this.#values ?? NOTHING).entries() as IterableIterator<[PyValue, PyValue]>;
+    return this.#spelled(spellings);
   }
   [Symbol.iterator](): IterableIterator<[PyValue, PyValue]> {
     return this.entries();
   }
+
+  *#spelled(spellings: ReadonlyMap<unknown, PyValue>): Generator<[PyValue, PyValue]> {
+    for (const [identity, value] of this.#values ?? NOTHING) {
+      const spelling = spellings.get(identity);
+      yield [spelling === undefined ? (identity as PyValue) : spelling, value];
+    }
+  }
 }
 
-const NO_ENTRIES: ReadonlyMap<unknown, [PyValue, PyValue]> = new Map();
+const NOTHING: ReadonlyMap<unknown, PyValue> = new Map();
 
 /** What a JavaScript Map can compare in place of a Python key; strings are themselves, the rest cannot collide with them. */
 function identityOf(key: PyValue): unknown {

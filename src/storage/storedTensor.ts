@@ -8,6 +8,8 @@ import type { HostTensor } from "./hostTensor.js";
  */
 export interface Storage {
   readonly byteLength: number;
+  /** Checksum of all its bytes as its file has it; whoever copies them all can compare. */
+  readonly crc32?: number | undefined;
   /** Bytes `start..end` (exclusive), little-endian. */
   read(start: number, end: number): Promise<Uint8Array>;
 }
@@ -20,6 +22,10 @@ export interface StoredTensorInit {
   readonly storageOffset: number;
   readonly storage: Storage;
   readonly requiresGrad?: boolean;
+  readonly conjugate?: boolean;
+  readonly negative?: boolean;
+  readonly device?: string;
+  readonly origin?: unknown;
 }
 
 /** A tensor at rest, in a file or in memory: its shape is known, its bytes come when they are read. */
@@ -30,6 +36,14 @@ export class StoredTensor {
   readonly storageOffset: number;
   readonly storage: Storage;
   readonly requiresGrad: boolean;
+  /** The elements are the complex conjugates of what the storage holds (torch's lazy `conj`). */
+  readonly conjugate: boolean;
+  /** The elements are the negatives of what the storage holds (torch's lazy `neg`). */
+  readonly negative: boolean;
+  /** Where it lived when it was saved: "cpu", "cuda:0". */
+  readonly device: string;
+  /** What the file said beyond the numbers (it is a Parameter, it has Python attributes), for those who write it again. */
+  readonly origin: unknown;
 
   constructor(init: StoredTensorInit) {
     this.dtype = init.dtype;
@@ -38,6 +52,10 @@ export class StoredTensor {
     this.storageOffset = init.storageOffset;
     this.storage = init.storage;
     this.requiresGrad = init.requiresGrad ?? false;
+    this.conjugate = init.conjugate ?? false;
+    this.negative = init.negative ?? false;
+    this.device = init.device ?? "cpu";
+    this.origin = init.origin;
   }
 
   /** Number of elements. */

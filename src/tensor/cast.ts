@@ -1,70 +1,106 @@
 import { LtrainError } from "../errors.js";
-import type { DType } from "../storage/dtype.js";
-import type { HostTensor } from "../storage/hostTensor.js";
-import { numelOf } from "../storage/hostTensor.js";
+import { itemSize, type DType } from "../storage/dtype.js";
+import { numelOf, type HostTensor } from "../storage/hostTensor.js";
 
-/** One number type: how its elements are read from bytes and written to them. */
-interface NumberFormat {
-  readonly read: (view: DataView, index: number) => number;
-  readonly write: (view: DataView, index: number, value: number) => void;
-}
+type Read = (view: DataView, at: number) => number;
+type Write = (view: DataView, at: number, value: number) => void;
 
-const asInteger = (value: number): bigint => BigInt(Math.trunc(value));
+/** How one element of each dtype is read; the dtypes that are not here only travel from file to file. */
+const READ: Partial<Record<DType, Read>> = {
+  float32: (view, at) => view.getFloat32(at, true),
+  float64: (view, at) => view.getFloat64(at, true),
+  float16: (view, at) => widenHalf(view.getUint16(at, true)),
+  bfloat16: (view, at) => widenBfloat(view.getUint16(at, true)),
+  int64: (view, at) => exactInt64(view.getBigInt64(at, true)),
+  int32: (view, at) => view.getInt32(at, true),
+  int16: (view, at) => view.getInt16(at, true),
+  int8: (view, at) => view.getInt8(at),
+  uint8: (view, at) => view.getUint8(at),
+  bool: (view, at) => (view.getUint8(at) === 0 ? 0 : 1),
+};
 
-/** The dtypes that can be computed with; the others only travel from file to file. */
-const FORMATS: Partial<Record<DType, NumberFormat>> = {
-  float32: {
-    read: (v, i) => v.getFloat32(4 * i, true),
-    write: (v, i, x) => {
-      v.setFloat32(4 * i, x, true);
-    },
+/** How one element is written: rounded for floats, cut towards zero for integers, as torch does. */
+const WRITE: Partial<Record<DType, Write>> = {
+  float32: (view, at, value) => {
+    view.setFloat32(at, value, true);
   },
-  float64: {
-    read: (v, i) => v.getFloat64(8 * i, true),
-    write: (v, i, x) => {
-      v.setFloat64(8 * i, x, true);
-    },
+  float64: (view, at, value) => {
+    view.setFloat64(at, value, true);
   },
-  int64: {
-    read: (v, i) => Number(v.getBigInt64(8 * i, true)),
-    write: (v, i, x) => {
-      v.setBigInt64(8 * i, asInteger(x), true);
-    },
+  int64: (view, at, value) => {
+    view.setBigInt64(at, BigInt(Math.trunc(value)), true);
   },
-  int32: {
-    read: (v, i) => v.getInt32(4 * i, true),
-    write: (v, i, x) => {
-      v.setInt32(4 * i, x, true);
-    },
+  int32: (view, at, value) => {
+    view.setInt32(at, value, true);
   },
-  int16: {
-    read: (v, i) => v.getInt16(2 * i, true),
-    write: (v, i, x) => {
-      v.setInt16(2 * i, x, true);
-    },
+  int16: (view, at, value) => {
+    view.setInt16(at, value, true);
   },
-  int8: {
-    read: (v, i) => v.getInt8(i),
-    write: (v, i, x) => {
-      v.setInt8(i, x);
-    },
+  int8: (view, at, value) => {
+    view.setInt8(at, value);
   },
-  uint8: {
-    read: (v, i) => v.getUint8(i),
-    write: (v, i, x) => {
-      v.setUint8(i, x);
-    },
+  uint8: (view, at, value) => {
+    view.setUint8(at, value);
   },
-  bool: {
-    read: (v, i) => (v.getUint8(i) === 0 ? 0 : 1),
-    write: (v, i, x) => {
-      v.setUint8(i, x === 0 ? 0 : 1);
-    },
+  bool: (view, at, value) => {
+    view.setUint8(at, value === 0 ? 0 : 1);
   },
 };
 
-/** The same values in another dtype, as `tensor.to(dtype)`; the same object when there is nothing to do. */
+/** The same values in another dtype, as `tensor.to(dtype)`; the same object when there is nothing to change. */
 export function castHost(tensor: HostTensor, dtype: DType): HostTensor {
   if (tensor.dtype === dtype) return tensor;
-  throw new LtrainError("checkpoint.unsupported", `${numelOf(tensor.shape)} ${String(FORMATS[dtype])}`);
+  const write = WRITE[dtype];
+  if (write === undefined) {
+    throw new LtrainError("checkpoint.unsupported", `a ${tensor.dtype} tensor cannot be brought to ${dtype}`);
+  }
+  const size = itemSize(dtype);
+  const bytes = new Uint8Array(numelOf(tensor.shape) * size);
+  const view = new DataView(bytes.buffer);
+  hostNumbers(tensor).forEach((value, i) => {
+    write(view, i * size, value);
+  });
+  return { dtype, shape: tensor.shape, bytes };
+}
+
+/** The elements as numbers; checkpoint.unsupported for dtypes that do not stand for real numbers. */
+export function hostNumbers(tensor: HostTensor): Float64Array {
+  const read = READ[tensor.dtype];
+  if (read === undefined) {
+    throw new LtrainError("checkpoint.unsupported", `a ${tensor.dtype} tensor cannot be computed with`, {
+      hint: "it can be inspected, extracted and saved again",
+    });
+  }
+  const { buffer, byteOffset, byteLength } = tensor.bytes;
+  const view = new DataView(buffer, byteOffset, byteLength);
+  const size = itemSize(tensor.dtype);
+  return Float64Array.from({ length: byteLength / size }, (_, i) => read(view, i * size));
+}
+
+/** An int64 as a number; beyond 2^53 it would change on the way. */
+function exactInt64(value: bigint): number {
+  const number = Number(value);
+  if (BigInt(number) !== value) {
+    throw new LtrainError(
+      "checkpoint.unsupported",
+      `the int64 value ${value} has more digits than can be computed with`,
+    );
+  }
+  return number;
+}
+
+/** bfloat16 is the upper half of a float32. */
+function widenBfloat(bits: number): number {
+  scratch.setUint32(0, bits << 16);
+  return scratch.getFloat32(0);
+}
+const scratch = new DataView(new ArrayBuffer(4));
+
+/** IEEE half: 1 sign, 5 exponent, 10 mantissa bits. */
+function widenHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 0x1f;
+  const mantissa = bits & 0x3ff;
+  if (exponent === 0x1f) return mantissa === 0 ? sign * Infinity : Number.NaN;
+  return sign * (exponent === 0 ? mantissa * 2 ** -24 : (mantissa + 1024) * 2 ** (exponent - 25));
 }

@@ -54,6 +54,7 @@ export class MersenneTwister {
     this.#next = state.next;
   }
 
+  /* eslint-disable @typescript-eslint/no-non-null-assertion -- indices below the length of a fixed array */
   #twist(): void {
     const words = this.#words;
     for (let i = 0; i < WORDS; i += 1) {
@@ -65,4 +66,5 @@ export class MersenneTwister {
     this.#left = WORDS;
     this.#next = 0;
   }
+  /* eslint-enable @typescript-eslint/no-non-null-assertion */
 }

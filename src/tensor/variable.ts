@@ -63,8 +63,9 @@ export class Variable {
       return;
     }
     if (next === this.#tensor) return;
+    const owned = next.kept ? next.clone() : next; // it may be another variable's value, and each gives back its own
     this.#tensor?.dispose();
-    this.#tensor = tf.keep(next);
+    this.#tensor = tf.keep(owned);
     this.#host = undefined;
   }
 

@@ -17,7 +17,7 @@ function floatOf(bits: number): number {
 
 const SMALLEST_NORMAL = floatOf(0x00800000);
 const HALF_BITS = bitsOf(0.5);
-const SQRT_HALF = f32(0.707106781186547524);
+const SQRT_HALF = f32(0.7071067811865476);
 const TWO_PI = f32(2 * Math.PI);
 const LOG_COEFFICIENTS = [
   -1.151461031e-1, 1.167699874e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1, 2.0000714765e-1,
@@ -25,7 +25,7 @@ const LOG_COEFFICIENTS = [
 ].map(f32);
 const LN2_LOW = f32(-2.1219444e-4);
 const LN2_HIGH = f32(0.693359375);
-const PI_QUARTERS = [-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8].map(f32);
+const PI_QUARTERS = [-0.78515625, -2.4187564849853516e-4, -3.774894977445941e-8].map(f32);
 const FOUR_OVER_PI = f32(1.27323954473516);
 
 /** Natural logarithm by the Cephes polynomial that torch's vector code uses, rounding for rounding. */

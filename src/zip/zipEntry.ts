@@ -1,11 +1,187 @@
-/** One record of a zip archive; its bytes are read when asked for. */
-export interface ZipEntry {
+import { promisify } from "node:util";
+import { constants as bufferConstants } from "node:buffer";
+import { inflateRaw } from "node:zlib";
+import { LtrainError } from "../errors.js";
+import type { ByteSource } from "../io/byteSource.js";
+import { checksum } from "./checksum.js";
+import { LOCAL_HEADER, METHODS, viewOf } from "./records.js";
+
+const inflate = promisify(inflateRaw);
+
+/** What the central directory says of a record. */
+export interface DirectoryRecord {
   readonly name: string;
-  readonly method: "stored" | "deflated" | "unsupported";
-  /** null when the writer left out all checksums. */
-  readonly crc32: number | null;
+  readonly nameLength: number;
+  readonly method: number;
+  readonly crc32: number;
   readonly byteLength: number;
   readonly compressedLength: number;
+  /** Of the local header. */
+  readonly offset: number;
+}
+
+/** DEFLATE makes at most this many bytes of one: a longer promise is a lie. */
+const MAX_DEFLATE_RATIO = 1032;
+/** A small record is read together with its local header; the extra field in between is rarely longer than this. */
+const EXTRA_GUESS = 256;
+/** Up to this many bytes one read of header and payload is cheaper than two. */
+const SMALL_RECORD = 1 << 16;
+
+/** One record of a zip archive; its bytes are read when asked for. */
+export class ZipEntry {
+  readonly #source: ByteSource;
+  readonly #record: DirectoryRecord;
+  readonly #hasChecksum: boolean;
+  #payload: number | undefined;
+  #inflated: WeakRef<Uint8Array> | undefined;
+
+  constructor(source: ByteSource, record: DirectoryRecord, hasChecksum: boolean) {
+    this.#source = source;
+    this.#record = record;
+    this.#hasChecksum = hasChecksum;
+  }
+
+  get name(): string {
+    return this.#record.name;
+  }
+  get method(): number {
+    return this.#record.method;
+  }
+  /** null when the writer left out all checksums. */
+  get crc32(): number | null {
+    return this.#hasChecksum ? this.#record.crc32 : null;
+  }
+  get byteLength(): number {
+    return this.#record.byteLength;
+  }
+  get compressedLength(): number {
+    return this.#record.compressedLength;
+  }
+  /** Of the record's local header in the file. */
+  get offset(): number {
+    return this.#record.offset;
+  }
+  /** Whether its bytes lie in the file as they are. */
+  get stored(): boolean {
+    return this.method === 0;
+  }
+
+  /** All of the content, its checksum verified. */
+  bytes(): Promise<Uint8Array> {
+    return this.read(0, this.byteLength);
+  }
+
   /** Bytes `start..end` of the content; when that is all of it, its checksum is verified. */
-  read(start: number, end: number): Promise<Uint8Array>;
+  async read(start: number, end: number): Promise<Uint8Array> {
+    if (!(start >= 0 && start <= end && end <= this.byteLength)) {
+      throw new RangeError(`bytes ${start} to ${end} of record "${this.name}", which has ${this.byteLength}`);
+    }
+    if (this.byteLength === 0) return new Uint8Array(0);
+    const whole = start === 0 && end === this.byteLength;
+    if (!this.stored) return (await this.#inflate()).subarray(start, end);
+    const bytes = whole ? await this.#readPayload() : await this.#readRange(start, end);
+    if (whole) this.#verify(bytes);
+    return bytes;
+  }
+
+  async #readRange(start: number, end: number): Promise<Uint8Array> {
+    const payload = await this.payloadOffset();
+    return this.#source.read(payload + start, payload + end);
+  }
+
+  /** Where the content begins in the file: behind the local header, whose lengths the directory does not know. */
+  async payloadOffset(): Promise<number> {
+    this.#payload ??= this.#locate(
+      await this.#source.read(this.offset, this.offset + LOCAL_HEADER.byteLength + this.#record.nameLength),
+    );
+    return this.#payload;
+  }
+
+  async #readPayload(): Promise<Uint8Array> {
+    const length = this.compressedLength;
+    if (this.#payload === undefined && length <= SMALL_RECORD) {
+      const headerLength = LOCAL_HEADER.byteLength + this.#record.nameLength;
+      const end = Math.min(this.offset + headerLength + EXTRA_GUESS + length, this.#source.byteLength);
+      const bytes = await this.#source.read(this.offset, end);
+      this.#payload = this.#locate(bytes);
+      const start = this.#payload - this.offset;
+      if (start + length <= bytes.byteLength) return bytes.subarray(start, start + length);
+    }
+    const payload = await this.payloadOffset();
+    return this.#source.read(payload, payload + length);
+  }
+
+  #locate(header: Uint8Array): number {
+    const view = viewOf(header);
+    if (view.getUint32(0, true) !== LOCAL_HEADER.signature)
+      throw this.#malformed("has no local header where the directory says");
+    const nameLength = view.getUint16(26, true);
+    const name = header.subarray(LOCAL_HEADER.byteLength, LOCAL_HEADER.byteLength + nameLength);
+    if (nameLength !== this.#record.nameLength || Buffer.from(name).toString("utf8") !== this.name) {
+      throw this.#malformed("has another name in its local header than in the directory");
+    }
+    if (view.getUint16(8, true) !== this.method) {
+      throw this.#malformed("is compressed one way in its local header and another way in the directory");
+    }
+    const payload = this.offset + LOCAL_HEADER.byteLength + nameLength + view.getUint16(28, true);
+    if (payload + this.compressedLength > this.#source.byteLength) {
+      throw this.#malformed(
+        `needs ${this.compressedLength} bytes from byte ${payload}, but the file ends at byte ${this.#source.byteLength}`,
+      );
+    }
+    return payload;
+  }
+
+  async #inflate(): Promise<Uint8Array> {
+    const known = this.#inflated?.deref();
+    if (known !== undefined) return known;
+    if (this.method !== 8) {
+      throw new LtrainError(
+        "checkpoint.unsupported",
+        `record "${this.name}" is compressed with ${METHODS.get(this.method) ?? `method ${this.method}`}`,
+        { hint: "unpack the archive and zip it again without compression (zip -0)" },
+      );
+    }
+    if (this.byteLength > this.compressedLength * MAX_DEFLATE_RATIO) {
+      throw this.#malformed(`claims to hold ${this.byteLength} bytes in ${this.compressedLength} compressed ones`);
+    }
+    if (this.byteLength > bufferConstants.MAX_LENGTH) {
+      throw new LtrainError(
+        "checkpoint.unsupported",
+        `record "${this.name}" is compressed and too large to unpack in memory`,
+      );
+    }
+    let bytes: Uint8Array;
+    try {
+      bytes = await inflate(await this.#readPayload(), { maxOutputLength: this.byteLength });
+    } catch (error) {
+      if (error instanceof LtrainError) throw error;
+      throw this.#malformed("cannot be decompressed", error);
+    }
+    if (bytes.byteLength !== this.byteLength) {
+      throw this.#malformed(`holds ${bytes.byteLength} bytes, and the directory says ${this.byteLength}`);
+    }
+    this.#verify(bytes);
+    this.#inflated = new WeakRef(bytes);
+    return bytes;
+  }
+
+  #verify(bytes: Uint8Array): void {
+    if (this.crc32 === null) return;
+    const actual = checksum(bytes);
+    if (actual !== this.crc32) {
+      throw this.#malformed(`is damaged: its checksum is ${hex(actual)}, and the directory says ${hex(this.crc32)}`);
+    }
+  }
+
+  #malformed(what: string, cause?: unknown): LtrainError {
+    return new LtrainError("checkpoint.malformed", `record "${this.name}" at byte ${this.offset} ${what}`, {
+      hint: "the file may be damaged or cut short; compare it with the original",
+      cause,
+    });
+  }
+}
+
+function hex(value: number): string {
+  return value.toString(16).padStart(8, "0");
 }

@@ -13,8 +13,11 @@ export const peerIsThere = existsSync(PYTHON);
 
 /** A test against real PyTorch or Lightning: skipped aloud where they are not installed, failing there in CI. */
 export function peerTest(name: string, body: () => Promise<void> | void, timeout = 180_000): void {
+  const run = async (): Promise<void> => {
+    await body();
+  };
   if (peerIsThere) {
-    test(name, body, timeout);
+    test(name, run, timeout);
   } else if (process.env["CI"] === "true") {
     test(name, () => {
       throw new Error(`${PYTHON} is missing: .ci/run installs torch, pytorch-lightning and safetensors there`);
@@ -22,7 +25,7 @@ export function peerTest(name: string, body: () => Promise<void> | void, timeout
   } else {
     process.stderr.write(`not run for want of real torch and Lightning in .venv (.ci/run installs them): ${name}\n`);
     // The reason: there is nothing to compare with. .ci/run never comes here.
-    test.skip(name, body);
+    test.skip(name, run);
   }
 }
 
@@ -33,13 +36,75 @@ export interface PeerTensor {
   readonly sha256: string;
 }
 
-/** Ask test/interop/peer.py something; its answer is one JSON object. */
-export function askPeer<Answer>(command: string, ...args: readonly string[]): Answer {
+/** Names to tensors. */
+export type PeerTensors = Readonly<Record<string, PeerTensor>>;
+
+/** What `torch.load(path, weights_only=True)` gave. */
+export interface PeerLoaded {
+  readonly keys: string[];
+  readonly plain: Record<string, unknown>;
+  readonly tensors: PeerTensors;
+  readonly metadata: Record<string, { version: number }> | null;
+  readonly hyper_parameters: Record<string, unknown> | null;
+}
+
+/** A run of real Lightning: which module, which optimizer, how long. */
+export interface FitSpec {
+  readonly init_args: Readonly<Record<string, unknown>>;
+  readonly optimizer: string;
+  readonly optimizer_args: Readonly<Record<string, unknown>>;
+  readonly scheduler?: string;
+  readonly scheduler_args?: Readonly<Record<string, unknown>>;
+  readonly batch_size: number;
+  readonly train_size: number;
+  readonly max_epochs: number;
+  readonly shuffle?: boolean;
+  readonly seed?: number;
+  readonly checkpoint?: Readonly<Record<string, unknown>>;
+}
+
+/** What came of it: the loss of every step this process took, and the files it left. */
+export interface PeerFit {
+  readonly losses: number[];
+  readonly checkpoints: string[];
+  readonly tensors: PeerTensors;
+  readonly global_step: number;
+  readonly lr: number[];
+}
+
+/** Open a file with `torch.load(weights_only=True)`. */
+export function torchLoads(path: string): PeerLoaded {
+  return ask("load", path) as PeerLoaded;
+}
+
+/** `LitAutoEncoder.load_from_checkpoint(path)` in Python. */
+export function lightningLoadsFromCheckpoint(path: string): { hparams: Record<string, unknown>; tensors: PeerTensors } {
+  return ask("load_from_checkpoint", path) as { hparams: Record<string, unknown>; tensors: PeerTensors };
+}
+
+/** `Encoder().load_state_dict(torch.load(path), strict=True)` in Python. */
+export function torchLoadsEncoder(path: string, hidden: number, latent: number): PeerTensors {
+  const answer = ask("load_encoder", path, "--hidden", String(hidden), "--latent", String(latent));
+  return (answer as { tensors: PeerTensors }).tensors;
+}
+
+/** `safetensors.torch.load_file(path)` in Python. */
+export function safetensorsLoads(path: string): PeerTensors {
+  return (ask("load_safetensors", path) as { tensors: PeerTensors }).tensors;
+}
+
+/** `Trainer.fit(ckpt_path=...)` in real Lightning, on the first images of an IDX folder, without shuffling. */
+export function lightningFits(data: string, out: string, spec: FitSpec, ckptPath?: string): PeerFit {
+  const resume = ckptPath === undefined ? [] : ["--ckpt-path", ckptPath];
+  return ask("fit", "--data", data, "--out", out, "--spec", JSON.stringify(spec), ...resume) as PeerFit;
+}
+
+function ask(command: string, ...args: readonly string[]): unknown {
   const answer = execFileSync(PYTHON, [SCRIPT, command, ...args], {
     encoding: "utf8",
     maxBuffer: 1 << 28,
     env: { ...process.env, CUDA_VISIBLE_DEVICES: "" },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  return JSON.parse(answer) as Answer;
+  return JSON.parse(answer);
 }

@@ -1,0 +1,42 @@
+import { pythonString } from "../checkpoint/describeValue.js";
+
+/** The settings that tell one ModelCheckpoint's state from another's in a file. */
+export interface KeySettings {
+  readonly monitor: string | null;
+  readonly mode: "min" | "max";
+  readonly everyNTrainSteps: number;
+  readonly everyNEpochs: number;
+  /** Seconds. */
+  readonly trainTimeInterval: number | null;
+}
+
+/**
+ * The key of a ModelCheckpoint's state: the class name and a Python dict's repr. One character off, and Lightning
+ * drops the state without a word.
+ */
+export function modelCheckpointKey(className: string, settings: KeySettings): string {
+  const { monitor, mode, everyNTrainSteps, everyNEpochs, trainTimeInterval } = settings;
+  const fields = [
+    ["monitor", monitor === null ? "None" : pythonString(monitor)],
+    ["mode", pythonString(mode)],
+    ["every_n_train_steps", String(everyNTrainSteps)],
+    ["every_n_epochs", String(everyNEpochs)],
+    ["train_time_interval", trainTimeInterval === null ? "None" : timedeltaText(trainTimeInterval)],
+  ];
+  return `${className}{${fields.map(([name, value]) => `'${name ?? ""}': ${value ?? ""}`).join(", ")}}`;
+}
+
+const SECONDS_PER_DAY = 86_400;
+
+/** A length of time as Python's repr of a timedelta has it, in whole microseconds. */
+function timedeltaText(seconds: number): string {
+  const days = Math.floor(seconds / SECONDS_PER_DAY);
+  const micros = Math.round((seconds - days * SECONDS_PER_DAY) * 1e6);
+  const parts = [
+    ["days", days],
+    ["seconds", Math.floor(micros / 1e6)],
+    ["microseconds", micros % 1e6],
+  ] as const;
+  const shown = parts.filter(([, value]) => value !== 0).map(([name, value]) => `${name}=${value}`);
+  return `datetime.timedelta(${shown.length === 0 ? "0" : shown.join(", ")})`;
+}

@@ -1,0 +1,87 @@
+import { PyDict } from "../pickle/values.js";
+import { asNumber } from "../pickle/convert.js";
+import type { PyValue } from "../pickle/values.js";
+import { scalarTensor } from "../storage/hostTensor.js";
+import { StoredTensor, storedTensor } from "../storage/storedTensor.js";
+
+/** What a ModelCheckpoint remembers, by the names it has in the file. */
+export interface ModelCheckpointState {
+  readonly monitor: string | null;
+  readonly best_model_score: number | null;
+  readonly best_model_path: string;
+  readonly current_score: number | null;
+  readonly dirpath: string;
+  readonly best_k_models: ReadonlyMap<string, number>;
+  readonly kth_best_model_path: string;
+  readonly kth_value: number;
+  readonly last_model_path: string;
+}
+
+/** The state as Lightning writes it: scores are 0-dim float32 tensors. */
+export function dumpState(state: ModelCheckpointState): PyDict {
+  return PyDict.from({
+    monitor: state.monitor,
+    best_model_score: scoreTensor(state.best_model_score),
+    best_model_path: state.best_model_path,
+    current_score: scoreTensor(state.current_score),
+    dirpath: state.dirpath,
+    best_k_models: new PyDict([...state.best_k_models].map(([path, score]) => [path, scoreTensor(score)])),
+    kth_best_model_path: state.kth_best_model_path,
+    kth_value: scoreTensor(state.kth_value),
+    last_model_path: state.last_model_path,
+  });
+}
+
+/** What is known of a state in a file; a score may be of any dtype, and any key may be absent in older files. */
+export async function parseState(state: PyDict): Promise<Partial<ModelCheckpointState>> {
+  const text = (key: string): string | undefined => {
+    const value = state.get(key);
+    return typeof value === "string" ? value : undefined;
+  };
+  const models = state.get("best_k_models");
+  const scores = new Map<string, number>();
+  if (models instanceof PyDict) {
+    for (const [path, value] of models) {
+      const score = await readScore(value);
+      if (typeof path === "string" && score !== null) scores.set(path, score);
+    }
+  }
+  const known = {
+    best_model_score: await readScore(state.get("best_model_score")),
+    best_model_path: text("best_model_path"),
+    current_score: await readScore(state.get("current_score")),
+    dirpath: text("dirpath"),
+    best_k_models: scores,
+    kth_best_model_path: text("kth_best_model_path"),
+    kth_value: (await readScore(state.get("kth_value"))) ?? undefined,
+    last_model_path: text("last_model_path"),
+  };
+  return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
+}
+
+function scoreTensor(score: number | null): PyValue {
+  return score === null ? null : storedTensor(scalarTensor(score));
+}
+
+/** A score in a file: a 0-dim tensor, or the plain number that other tools write. */
+async function readScore(value: PyValue | undefined): Promise<number | null> {
+  if (!(value instanceof StoredTensor)) return asNumber(value) ?? null;
+  const size = value.byteLength / Math.max(value.numel, 1);
+  const start = value.storageOffset * size;
+  const bytes = await value.storage.read(start, start + size);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  switch (value.dtype) {
+    case "float32":
+      return view.getFloat32(0, true);
+    case "float64":
+      return view.getFloat64(0, true);
+    case "int64":
+      return Number(view.getBigInt64(0, true));
+    case "int32":
+      return view.getInt32(0, true);
+    case "bfloat16":
+      return new Float32Array(Uint32Array.of(view.getUint16(0, true) << 16).buffer)[0] ?? null;
+    default:
+      return null; // a score is only compared: one that cannot be read counts as none
+  }
+}

@@ -1,0 +1,50 @@
+/** The checkpoints kept for their score, and which of them is best and which goes next. */
+export class TopScores {
+  readonly mode: "min" | "max";
+  /** How many are kept; -1 keeps all. */
+  readonly limit: number;
+  /** Path to score, in the order they were saved. */
+  readonly scores = new Map<string, number>();
+
+  constructor(mode: "min" | "max", limit: number) {
+    this.mode = mode;
+    this.limit = limit;
+  }
+
+  /** What no real score is worse than: Lightning's first kth_value, and what a NaN counts as. */
+  get worstPossible(): number {
+    return this.mode === "min" ? Infinity : -Infinity;
+  }
+
+  /** Whether a checkpoint with this score would be kept; a tie with the worst is not, nor is a NaN once all are there. */
+  wants(score: number): boolean {
+    if (this.limit === -1 || this.scores.size < this.limit) return true;
+    const worst = this.worst;
+    return worst !== null && this.#isBetter(score, worst.score);
+  }
+
+  /** Path and score of the best; of equals, the one saved first. */
+  get best(): { readonly path: string; readonly score: number } | null {
+    return this.#first((score, than) => this.#isBetter(score, than));
+  }
+
+  /** Path and score of the worst; of equals, the one saved first. */
+  get worst(): { readonly path: string; readonly score: number } | null {
+    return this.#first((score, than) => this.#isBetter(than, score));
+  }
+
+  /** Whether as many are kept as may be; only then is there a k-th best. */
+  get isFull(): boolean {
+    return this.limit === -1 || (this.limit > 0 && this.scores.size >= this.limit);
+  }
+
+  #isBetter(score: number, than: number): boolean {
+    return this.mode === "min" ? score < than : score > than;
+  }
+
+  #first(beats: (score: number, than: number) => boolean): { readonly path: string; readonly score: number } | null {
+    let found: { path: string; score: number } | null = null;
+    for (const [path, score] of this.scores) if (found === null || beats(score, found.score)) found = { path, score };
+    return found;
+  }
+}

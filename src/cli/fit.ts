@@ -1,0 +1,137 @@
+import { join } from "node:path";
+import { Callback } from "../core/callback.js";
+import type { TrainerState } from "../core/trainerState.js";
+import type { RunFolder } from "../config/classEntry.js";
+import type { Config } from "../config/config.js";
+import { instantiate } from "../config/instantiate.js";
+import type { ResolvedConfig } from "../config/loadConfig.js";
+import { printConfig } from "../config/printConfig.js";
+import { display, userFailure } from "../config/userModule.js";
+import type { Terminal } from "../io/console.js";
+import { writeTextAtomically } from "../io/textFile.js";
+import type { FitResult } from "../trainer/trainer.js";
+import { JsonEvents, fitEnd, writeEvent } from "./jsonEvents.js";
+import { commandLine } from "./shellWords.js";
+import type { SignalWatch } from "./signals.js";
+import { watchSignals } from "./signals.js";
+import { formatCount, plural } from "./units.js";
+
+/** How a run is told, and where it starts from. */
+export interface FitSetup {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** The checkpoint to go on from. */
+  readonly ckptPath?: string | null;
+  /** The folder of the run that is resumed. */
+  readonly runFolder?: RunFolder;
+}
+
+/** Train a config to its end, or to the first Ctrl-C: what `train` and `resume` have in common. Gives the exit code. */
+export async function runFit(resolved: ResolvedConfig, setup: FitSetup, terminal: Terminal): Promise<number> {
+  const signals = watchSignals();
+  const say = (line: string): void => {
+    if (!setup.quiet) terminal.stderr.write(`${line}\n`);
+  };
+  try {
+    for (const note of resolved.notes) say(`note: ${note}`);
+    const result = await fit(resolved, setup, terminal, signals, say);
+    if (setup.json) writeEvent(terminal.stdout, fitEnd(result));
+    for (const line of endLines(result, resolved.config, signals.exitCode !== null)) say(line);
+    return signals.exitCode ?? 0;
+  } catch (error) {
+    throw userFailure(error, [
+      resolved.model.config.class_path,
+      resolved.data.config.class_path,
+      ...callbackPaths(resolved),
+    ]);
+  } finally {
+    signals.dispose();
+  }
+}
+
+async function fit(
+  resolved: ResolvedConfig,
+  setup: FitSetup,
+  terminal: Terminal,
+  signals: SignalWatch,
+  say: (line: string) => void,
+): Promise<FitResult> {
+  const report = new StartReport(say);
+  const run = instantiate(resolved, {
+    ...(setup.quiet ? {} : { terminal }),
+    showProgress: !setup.json,
+    extraCallbacks: setup.json ? [report, new JsonEvents(terminal.stdout)] : [report],
+    ...(setup.runFolder === undefined ? {} : { runFolder: setup.runFolder }),
+    onWarning: (message) => {
+      say(`warning: ${message}`);
+    },
+  });
+  report.config = run.config;
+  signals.onStop((signal) => {
+    say(`\n${signal}: ending after this batch; once more to end at once`);
+    run.trainer.stop(signal);
+  });
+  return run.trainer.fit(run.module, run.datamodule, { ckptPath: setup.ckptPath ?? null });
+}
+
+function callbackPaths(resolved: ResolvedConfig): string[] {
+  return resolved.callbacks.map((callback) => callback.config.class_path);
+}
+
+/** Says where a run writes and what it runs on, and keeps its config beside its logs, as LightningCLI does. */
+class StartReport extends Callback {
+  config: Config | null = null;
+  readonly #say: (line: string) => void;
+
+  constructor(say: (line: string) => void) {
+    super();
+    this.#say = say;
+  }
+
+  override async onFitStart(trainer: TrainerState): Promise<void> {
+    if (trainer.fastDevRun || trainer.loggers.length === 0 || this.config === null) return;
+    await writeTextAtomically(join(trainer.logDir, "config.yaml"), printConfig(this.config));
+  }
+
+  override onTrainStart(trainer: TrainerState): void {
+    const { engine, device } = trainer.executor;
+    if (trainer.fastDevRun) this.#say("run      fast_dev_run: nothing is written");
+    else this.#say(`run      ${display(trainer.logDir)}`);
+    this.#say(`engine   ${engine} on ${device}`);
+    if (trainer.ckptPath !== null) {
+      this.#say(
+        `from     ${display(trainer.ckptPath)} (epoch ${trainer.currentEpoch}, step ${formatCount(trainer.globalStep)})`,
+      );
+    }
+  }
+}
+
+/** What a run ends with: how it went, its files, and the commands that go on from them. */
+export function endLines(result: FitResult, config: Config, interrupted: boolean): string[] {
+  const speed = result.stepsPerSecond === null ? "" : `, ${result.stepsPerSecond.toFixed(1)} steps/s`;
+  const counts = `${plural(result.epochs, "epoch")}, ${plural(result.globalStep, "step")}`;
+  const lines = [
+    `${interrupted ? "stopped " : "done    "} ${counts} in ${result.seconds.toFixed(1)} s${speed} (${result.stopReason})`,
+  ];
+  const { bestModelPath: best, lastCheckpointPath: last } = result;
+  if (best !== "") lines.push(`best     ${display(best)}`);
+  if (last !== "" && last !== best) lines.push(`last     ${display(last)}`);
+  const newest = last === "" ? best : last;
+  if (newest === "") return lines;
+  const more = interrupted ? [] : moreOf(config, result);
+  lines.push(`resume   ${commandLine("ltrain", "resume", display(newest), ...more)}`);
+  lines.push(`inspect  ${commandLine("ltrain", "inspect", display(newest))}`);
+  return lines;
+}
+
+/** The override that lets a finished run go on as long again. */
+export function moreOf(config: Config, reached: { readonly epochs: number; readonly globalStep: number }): string[] {
+  const { max_epochs: maxEpochs, max_steps: maxSteps } = config.trainer;
+  const more: string[] = [];
+  if (typeof maxSteps === "number" && maxSteps > -1 && reached.globalStep >= maxSteps) {
+    more.push("--trainer.max_steps", String(2 * Math.max(reached.globalStep, 1)));
+  }
+  const limit = typeof maxEpochs === "number" ? maxEpochs : typeof maxSteps === "number" && maxSteps > -1 ? -1 : 1000;
+  if (limit > -1 && reached.epochs >= limit) more.push("--trainer.max_epochs", String(2 * Math.max(reached.epochs, 1)));
+  return more;
+}

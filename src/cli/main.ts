@@ -1,0 +1,49 @@
+import { CommanderError } from "commander";
+import { LtrainError } from "../errors.js";
+import type { Terminal } from "../io/console.js";
+import { processTerminal } from "../io/console.js";
+import { createProgram } from "./program.js";
+import { reportError } from "./reportError.js";
+
+/**
+ * Run the command line `argv` (with node and script in front) and set the process's exit code: the only place that
+ * does. Under --json a failure is one JSON object on stderr.
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  process.exitCode = await run(argv, processTerminal());
+}
+
+/** The exit code of a command line; everything is said through `terminal`. */
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const args = argv.slice(2).map(withDashes);
+  const json = args.includes("--json");
+  const debug = args.includes("--debug");
+  let exitCode = 0;
+  const program = createProgram(terminal, (code) => {
+    exitCode = code;
+  });
+  try {
+    if (args.length === 0) {
+      program.outputHelp({ error: true });
+      return 2;
+    }
+    await program.parseAsync(args, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return 0; // help and version are answers
+    return reportError(error instanceof CommanderError ? usageError(error) : error, terminal, { json, debug });
+  }
+}
+
+/** Lightning writes `--ckpt_path` and `--seed_everything`; both spellings are ours. Keys of the config stay as they are. */
+function withDashes(token: string): string {
+  const match = /^(--(?:ckpt_path|seed_everything|print_config|strip_prefix))(=.*)?$/s.exec(token);
+  return match === null ? token : `${(match[1] ?? "").replaceAll("_", "-")}${match[2] ?? ""}`;
+}
+
+/** commander's message is "error: ..." with its suggestion, if any, on the next line. */
+function usageError(error: CommanderError): LtrainError {
+  const [message = "", suggestion] = error.message.split("\n");
+  const hint = suggestion?.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did") ?? "see ltrain --help";
+  return new LtrainError("usage.invalid", message.replace(/^error: /, ""), { hint });
+}

@@ -1,0 +1,177 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { LtrainError } from "../errors.js";
+import type { Terminal } from "../io/console.js";
+import { nearest } from "../nearest.js";
+import { splitOverrides } from "./overrides.js";
+
+/** What `train` was asked for; `overrides` are the raw tokens that are no options of its own, in order. */
+export interface TrainCommandOptions {
+  readonly config: readonly string[];
+  readonly ckptPath?: string;
+  readonly seedEverything?: string;
+  readonly engine?: string;
+  readonly accelerator?: string;
+  readonly precision?: string;
+  readonly printConfig: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly overrides: readonly string[];
+}
+
+/** What `resume` was asked for: a checkpoint, a run folder or nothing, and what `train` takes. */
+export interface ResumeCommandOptions extends TrainCommandOptions {
+  readonly ckpt?: string;
+}
+
+/** The ltrain program; `done` hears the exit code of the command that ran. Each command is loaded when it is asked for. */
+export function createProgram(terminal: Terminal, done: (exitCode: number) => void): Command {
+  const program = new Command("ltrain")
+    .description("PyTorch Lightning's training run and checkpoint, without Python")
+    .version(packageVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .option("--debug", "show the stack of a failure") // main looks for it; commander takes it anywhere
+    .configureOutput({
+      writeOut: (text) => {
+        terminal.stdout.write(text);
+      },
+      writeErr: (text) => {
+        terminal.stderr.write(text);
+      },
+      outputError: () => undefined, // told once, by reportError
+      getOutHelpWidth: () => terminal.stdout.columns,
+      getErrHelpWidth: () => terminal.stderr.columns,
+      getOutHasColors: () => terminal.stdout.hasColor,
+      getErrHasColors: () => terminal.stderr.hasColor,
+    })
+    .configureHelp({ optionDescription: ({ description }) => description }) // an absent flag is false: no need to say
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .addHelpText("after", EXIT_CODES);
+  addTrain(program, terminal, done);
+  addResume(program, terminal, done);
+  addInspect(program, terminal, done);
+  addExtract(program, terminal, done);
+  return program;
+}
+
+const EXIT_CODES = `
+Exit codes: 0 done, 1 training failed, 2 usage or config, 3 file not what it should be, 4 not there,
+5 does not fit together, 6 refused by the operating system, 70 a fault of ltrain, 130 and 143 interrupted`;
+
+function addTrain(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
+  const train = program
+    .command("train")
+    .description("train what a config describes; any key can be overridden: --trainer.max_epochs 3 --model.lr 1e-3")
+    .usage("--config FILE [options] [--key.of.config VALUE ...]");
+  addRunOptions(train).action(async (options: RunOptions) => {
+    const { overrides, words } = splitOverrides(train.args);
+    if (words[0] !== undefined) {
+      throw new LtrainError("usage.invalid", `train takes no argument "${words[0]}"`, {
+        hint: /\.ya?ml$|\.json$/.test(words[0]) ? `did you mean --config ${words[0]}?` : "see ltrain train --help",
+      });
+    }
+    refuseUnknownOptions(overrides, train);
+    const { runTrain } = await import("./train.js");
+    done(await runTrain({ ...options, overrides }, terminal));
+  });
+}
+
+function addResume(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
+  const resume = program
+    .command("resume")
+    .description("go on with a run where its checkpoint left it; the config is in the checkpoint")
+    .usage("[CKPT or run folder] [options] [--key.of.config VALUE ...]");
+  addRunOptions(resume).action(async (options: RunOptions) => {
+    const { overrides, words } = splitOverrides(resume.args);
+    if (words.length > 1) {
+      throw new LtrainError("usage.invalid", `resume takes one checkpoint or folder, and got ${words.join(", ")}`);
+    }
+    refuseUnknownOptions(overrides, resume);
+    const { runResume } = await import("./resume.js");
+    const ckpt = words[0] === undefined ? {} : { ckpt: words[0] };
+    done(await runResume({ ...options, ...ckpt, overrides }, terminal));
+  });
+}
+
+function addInspect(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
+  program
+    .command("inspect")
+    .description("show what is inside a checkpoint, a state_dict or a safetensors file; nothing in it is run")
+    .argument("<file>", "a file, or a folder whose newest checkpoint is meant")
+    .option("--keys", "a table of every key of the state_dict", false)
+    .option("--json", "everything as one JSON object", false)
+    .action(async (path: string, { keys, json }: { keys: boolean; json: boolean }) => {
+      const { runInspect } = await import("./inspect.js");
+      done(await runInspect({ path, keys, json }, terminal));
+    });
+}
+
+interface ExtractCommandOptions {
+  readonly prefix: readonly string[];
+  readonly output?: string;
+  readonly stripPrefix: boolean;
+  readonly format?: string;
+  readonly force: boolean;
+  readonly json: boolean;
+}
+
+function addExtract(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
+  program
+    .command("extract")
+    .description("write the weights under a prefix of the state_dict to a file of their own")
+    .argument("[ckpt]", "a file or folder; without it, the newest checkpoint of the runs under this folder")
+    .option("--prefix <name>", "module whose keys are wanted, such as encoder. (repeatable)", collect, [])
+    .option("-o, --output <file>", "where to; the extension decides the format")
+    .option("--strip-prefix", "take the prefix off the names, so that the module itself can load them", false)
+    .option("--format <format>", "pt or safetensors")
+    .option("--force", "replace an existing file, never the input", false)
+    .option("--json", "what was written as one JSON object", false)
+    .action(async (ckpt: string | undefined, { prefix, ...options }: ExtractCommandOptions) => {
+      const { runExtract } = await import("./extract.js");
+      const given = ckpt === undefined ? {} : { ckpt };
+      done(await runExtract({ ...options, ...given, prefixes: prefix }, terminal));
+    });
+}
+
+type RunOptions = Omit<TrainCommandOptions, "overrides">;
+
+function addRunOptions(command: Command): Command {
+  return command
+    .option("--config <file>", "YAML or JSON config (repeatable, later ones win)", collect, [])
+    .option("--ckpt-path <path>", "checkpoint to go on from")
+    .option("--seed-everything <n>", "seed of all random numbers")
+    .option("--engine <name>", "auto, onnxruntime, tfjs or tfjs-node-gpu")
+    .option("--accelerator <name>", "auto, cpu or gpu")
+    .option("--precision <p>", "32-true")
+    .option("--print-config", "print the resolved config and stop", false)
+    .option("--json", "one JSON event per line on stdout", false)
+    .option("--quiet", "no progress", false)
+    .allowUnknownOption()
+    .allowExcessArguments();
+}
+
+/** Config sections that LightningCLI takes as an option of their own: `--optimizer Adam`. */
+const SECTIONS = ["--model", "--data", "--trainer", "--optimizer", "--lr_scheduler"];
+
+/** A token with a dot is a key of the config, and the config knows whether it exists; the others are known here. */
+function refuseUnknownOptions(overrides: readonly string[], command: Command): void {
+  for (const token of overrides) {
+    const name = token.split("=", 1)[0] ?? token;
+    if (!name.startsWith("--") || name.includes(".") || SECTIONS.includes(name)) continue;
+    const known = [...command.options.map(({ long }) => long ?? ""), ...SECTIONS];
+    const near = nearest(name, known);
+    throw new LtrainError("usage.invalid", `unknown option ${name}`, {
+      hint: near === undefined ? `see ltrain ${command.name()} --help` : `did you mean ${near}?`,
+    });
+  }
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+function packageVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,174 @@
+import { basename, dirname, resolve } from "node:path";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { loadCheckpoint } from "../checkpoint/checkpointIO.js";
+import type { RunFolder } from "../config/classEntry.js";
+import type { Config } from "../config/config.js";
+import { configChanges, describeChange } from "../config/configChanges.js";
+import type { ResolvedConfig } from "../config/loadConfig.js";
+import { loadConfig } from "../config/loadConfig.js";
+import { printConfig } from "../config/printConfig.js";
+import { display } from "../config/userModule.js";
+import { LtrainError } from "../errors.js";
+import type { Terminal } from "../io/console.js";
+import { asNumber, toPlain } from "../pickle/convert.js";
+import { PyDict } from "../pickle/values.js";
+import type { PyValue } from "../pickle/values.js";
+import { moreOf, runFit } from "./fit.js";
+import { writeEvent } from "./jsonEvents.js";
+import { locateCheckpoint } from "./locate.js";
+import { commandLine } from "./shellWords.js";
+import type { TrainArguments } from "./train.js";
+import { commandOptions } from "./train.js";
+import { plural } from "./units.js";
+
+/** What the command line gives `resume`. */
+export interface ResumeArguments extends TrainArguments {
+  /** A checkpoint, a run folder, or nothing: the newest run. */
+  readonly ckpt?: string;
+}
+
+/** What is needed of the checkpoint before the run is made. */
+interface Start {
+  readonly path: string;
+  readonly config: Readonly<Record<string, unknown>> | null;
+  readonly lightningVersion: string | null;
+  readonly epochs: number;
+  readonly globalStep: number;
+}
+
+/** `ltrain resume`: the run in a checkpoint goes on where it stopped. Gives the exit code. */
+export async function runResume(args: ResumeArguments, terminal: Terminal): Promise<number> {
+  const path = args.ckpt ?? args.ckptPath ?? (await newestRunRoot(args));
+  const found = await locateCheckpoint(path, terminal);
+  const start = await readStart(found.path);
+  const resolved = await resolveConfig(args, start);
+  if (args.printConfig) {
+    terminal.stdout.write(printConfig(resolved.config));
+    return 0;
+  }
+  const say = (line: string): void => {
+    if (!args.quiet) terminal.stderr.write(`${line}\n`);
+  };
+  if (start.config !== null) tellChanges(start.config, resolved.config, say);
+  if (isFinished(start, resolved.config)) {
+    tellFinished(start, resolved.config, args, terminal);
+    return 0;
+  }
+  const runFolder = start.config === null ? undefined : ownRunFolder(start.path, resolved.config, start.config);
+  return runFit(
+    resolved,
+    { json: args.json, quiet: args.quiet, ckptPath: start.path, ...(runFolder === undefined ? {} : { runFolder }) },
+    terminal,
+  );
+}
+
+/** Where runs are looked for when no checkpoint was named: default_root_dir, as the config or the command line has it. */
+async function newestRunRoot(args: ResumeArguments): Promise<string> {
+  if (args.config.length > 0) {
+    const { config } = await loadConfig({ files: args.config, overrides: args.overrides });
+    return (config.trainer["default_root_dir"] as string | null) ?? ".";
+  }
+  const name = "--trainer.default_root_dir";
+  const at = args.overrides.findLastIndex((word) => word === name || word.startsWith(`${name}=`));
+  const word = args.overrides[at];
+  if (word === undefined) return ".";
+  return (word === name ? args.overrides[at + 1] : word.slice(name.length + 1)) ?? ".";
+}
+
+async function readStart(path: string): Promise<Start> {
+  const loaded = await loadCheckpoint(path);
+  try {
+    const { checkpoint } = loaded;
+    const config = checkpoint.ltrain?.get("config");
+    return {
+      path,
+      config: config instanceof PyDict ? (toPlain(config) as Readonly<Record<string, unknown>>) : null,
+      lightningVersion: checkpoint.lightningVersion,
+      epochs: finishedEpochs(checkpoint),
+      globalStep: checkpoint.globalStep,
+    };
+  } finally {
+    await loaded.close();
+  }
+}
+
+/** Epochs that are done. `epoch` alone cannot tell: a file written at an epoch's end counts that epoch as processed only. */
+function finishedEpochs(checkpoint: Checkpoint): number {
+  const current = dig(checkpoint.loops, "fit_loop", "epoch_progress", "current");
+  const processed = current instanceof PyDict ? asNumber(current.get("processed")) : undefined;
+  return processed ?? checkpoint.epoch;
+}
+
+function dig(value: PyValue | undefined, ...keys: readonly string[]): PyValue | undefined {
+  return keys.reduce<PyValue | undefined>((at, key) => (at instanceof PyDict ? at.get(key) : undefined), value);
+}
+
+async function resolveConfig(args: ResumeArguments, start: Start): Promise<ResolvedConfig> {
+  if (args.config.length === 0 && start.config === null) {
+    const writer = start.lightningVersion === null ? "" : ` (Lightning ${start.lightningVersion} wrote it)`;
+    throw new LtrainError("usage.invalid", `there is no config in ${display(start.path)}${writer}`, {
+      hint: `say what to build: ${commandLine("ltrain", "resume", display(start.path), "--config", "FILE")}`,
+    });
+  }
+  return loadConfig({
+    files: args.config,
+    ...(args.config.length > 0 || start.config === null
+      ? {}
+      : { embedded: { config: start.config, path: display(start.path) } }),
+    options: commandOptions(args),
+    overrides: args.overrides,
+  });
+}
+
+/** What goes on differently from before; what the checkpoint decides anyway is said too. */
+function tellChanges(before: Readonly<Record<string, unknown>>, after: Config, say: (line: string) => void): void {
+  const changes = configChanges({ ...before, ckpt_path: null }, { ...after, ckpt_path: null });
+  for (const change of changes) say(`changed  ${describeChange(change)}`);
+  if (changes.some(({ key }) => /^(model|optimizer|lr_scheduler)\.init_args\./.test(key))) {
+    say("note: optimizer and scheduler state, learning rates included, are restored from the checkpoint");
+  }
+}
+
+/** Whether the limits of the config are reached already. */
+function isFinished(start: Start, config: Config): boolean {
+  const { max_epochs: maxEpochs, max_steps: maxSteps } = config.trainer;
+  if (typeof maxSteps === "number" && maxSteps > -1 && start.globalStep >= maxSteps) return true;
+  return typeof maxEpochs === "number" && maxEpochs > -1 && start.epochs >= maxEpochs;
+}
+
+function tellFinished(start: Start, config: Config, args: ResumeArguments, terminal: Terminal): void {
+  const reached = { epochs: start.epochs, globalStep: start.globalStep };
+  const counts = `${plural(reached.epochs, "epoch")}, ${plural(reached.globalStep, "step")}`;
+  const files = args.config.flatMap((file) => ["--config", file]);
+  const command = commandLine("ltrain", "resume", display(start.path), ...files, ...moreOf(config, reached));
+  terminal.stderr.write(`nothing is left to train: ${display(start.path)} is at the limit (${counts})\n`);
+  terminal.stderr.write(`to go on longer: ${command}\n`);
+  if (!args.json) return;
+  writeEvent(terminal.stdout, {
+    event: "fit_end",
+    global_step: reached.globalStep,
+    epochs: reached.epochs,
+    seconds: 0,
+    steps_per_second: null,
+    stop_reason: "nothing is left to train",
+    best_model_path: null,
+    last_checkpoint_path: start.path,
+    metrics: {},
+  });
+}
+
+/**
+ * The folder of the run a checkpoint of ours lies in (`<root>/<name>/version_N/checkpoints/x.ckpt`), to go on there.
+ * A file that was taken elsewhere, or a run that is to write elsewhere, has none: it opens a new version.
+ */
+function ownRunFolder(path: string, config: Config, before: Readonly<Record<string, unknown>>): RunFolder | undefined {
+  const checkpoints = dirname(resolve(path));
+  const run = dirname(checkpoints);
+  const version = /^version_(\d+)$/.exec(basename(run));
+  if (basename(checkpoints) !== "checkpoints" || version === null) return undefined;
+  const family = dirname(run);
+  const rootDir = config.trainer["default_root_dir"];
+  const rootBefore = (before["trainer"] as Config["trainer"] | undefined)?.["default_root_dir"];
+  if (rootDir !== rootBefore && typeof rootDir === "string" && resolve(rootDir) !== dirname(family)) return undefined;
+  return { saveDir: dirname(family), name: basename(family), version: Number(version[1]) };
+}

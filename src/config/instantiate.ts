@@ -1,0 +1,119 @@
+import { resolve } from "node:path";
+import type { Callback } from "../core/callback.js";
+import type { LightningDataModule } from "../core/lightningDataModule.js";
+import type { LightningModule, OptimizerSetup } from "../core/lightningModule.js";
+import type { Logger } from "../core/logger.js";
+import type { Terminal } from "../io/console.js";
+import { ModelSummary } from "../callbacks/modelSummary.js";
+import { ProgressBar } from "../callbacks/progressBar.js";
+import { seedEverything } from "../tensor/seed.js";
+import type { TrainerOptions } from "../trainer/options.js";
+import { Trainer } from "../trainer/trainer.js";
+import { csvLogger } from "./builtIn.js";
+import type { LoggerPlace, RunFolder } from "./classEntry.js";
+import type { Config } from "./config.js";
+import type { ResolvedConfig } from "./loadConfig.js";
+
+/** What a run is given beside its config. */
+export interface RunSetup {
+  /** Where the progress bar and the summary write; without it there are none. */
+  readonly terminal?: Terminal;
+  /** false: no progress bar, whatever the config says. */
+  readonly showProgress?: boolean;
+  /** Callbacks of the command's own. */
+  readonly extraCallbacks?: readonly Callback[];
+  /** The folder of the run that is resumed; without it the logger opens a new version. */
+  readonly runFolder?: RunFolder;
+  readonly onWarning?: (message: string) => void;
+}
+
+/** The objects of one run. */
+export interface Run {
+  readonly module: LightningModule;
+  readonly datamodule: LightningDataModule;
+  readonly trainer: Trainer;
+  /** The config with the seed that was used: what the checkpoints keep. */
+  readonly config: Config;
+}
+
+/** Make a config's objects: the seed first, as Lightning does, then module, data and trainer. */
+export function instantiate(resolved: ResolvedConfig, setup: RunSetup = {}): Run {
+  const config = withSeed(resolved.config);
+  if (typeof config.seed_everything === "number") seedEverything(config.seed_everything);
+  const module = resolved.model.build();
+  useConfiguredOptimizer(module, resolved);
+  const datamodule = resolved.data.build();
+  const trainer = new Trainer(trainerOptions(resolved, config, setup));
+  return { module, datamodule, trainer, config };
+}
+
+/** `true` draws a seed, which is then kept like one that was given. */
+function withSeed(config: Config): Config {
+  return config.seed_everything === true ? { ...config, seed_everything: Math.floor(Math.random() * 2 ** 32) } : config;
+}
+
+/** An `optimizer` in the config takes the place of the module's own configureOptimizers, as in LightningCLI. */
+function useConfiguredOptimizer(module: LightningModule, { optimizer, lrScheduler }: ResolvedConfig): void {
+  if (optimizer === null) return;
+  const configureOptimizers = (): OptimizerSetup => {
+    const built = optimizer.build(module.parameters());
+    return lrScheduler === null ? built : { optimizer: built, lrScheduler: lrScheduler.build(built) };
+  };
+  // Not enumerable: a module's own enumerable fields are its children and parameters.
+  Object.defineProperty(module, "configureOptimizers", { value: configureOptimizers, enumerable: false });
+}
+
+function trainerOptions(resolved: ResolvedConfig, config: Config, setup: RunSetup): TrainerOptions {
+  const option = (name: string): unknown => config.trainer[name] ?? undefined;
+  const rootDir = resolve((option("default_root_dir") as string | undefined) ?? ".");
+  const given = {
+    accelerator: option("accelerator"),
+    engine: option("engine"),
+    precision: "32-true",
+    maxEpochs: option("max_epochs"),
+    maxSteps: option("max_steps"),
+    limitTrainBatches: option("limit_train_batches"),
+    limitValBatches: option("limit_val_batches"),
+    fastDevRun: option("fast_dev_run"),
+    checkValEveryNEpoch: option("check_val_every_n_epoch"),
+    numSanityValSteps: option("num_sanity_val_steps"),
+    logEveryNSteps: option("log_every_n_steps"),
+    enableCheckpointing: option("enable_checkpointing"),
+    enableProgressBar: option("enable_progress_bar"),
+    enableModelSummary: option("enable_model_summary"),
+  };
+  const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return {
+    ...(options as TrainerOptions), // the config's schema has looked at every one of them
+    defaultRootDir: rootDir,
+    logger: config.trainer["fast_dev_run"] ? false : loggersOf(resolved, rootDir, setup.runFolder),
+    callbacks: callbacksOf(resolved, setup),
+    config,
+    ...(setup.onWarning === undefined ? {} : { onWarning: setup.onWarning }),
+  };
+}
+
+/** The config's loggers; of a run that goes on, the first one writes where it wrote before. */
+function loggersOf({ loggers }: ResolvedConfig, rootDir: string, runFolder: RunFolder | undefined): Logger[] {
+  const first: LoggerPlace = runFolder === undefined ? { rootDir } : { rootDir, runFolder };
+  if (loggers === null) return [csvLogger({}, first)];
+  return loggers.map((logger, index) => logger.build(index === 0 ? first : { rootDir }));
+}
+
+/** The config's callbacks, a progress bar and a summary unless they are there or not wanted, and the command's own. */
+function callbacksOf(
+  resolved: ResolvedConfig,
+  { terminal, showProgress = true, extraCallbacks = [] }: RunSetup,
+): Callback[] {
+  const { enable_model_summary: summary, enable_progress_bar: bar } = resolved.config.trainer;
+  const callbacks = resolved.callbacks
+    .map((callback) => callback.build(terminal))
+    .filter((callback) => showProgress || !(callback instanceof ProgressBar));
+  const has = (kind: typeof ModelSummary | typeof ProgressBar): boolean =>
+    callbacks.some((callback) => callback instanceof kind);
+  if (terminal !== undefined && summary !== false && !has(ModelSummary)) callbacks.push(new ModelSummary({ terminal }));
+  if (terminal !== undefined && showProgress && bar !== false && !has(ProgressBar)) {
+    callbacks.push(new ProgressBar({ terminal }));
+  }
+  return [...callbacks, ...extraCallbacks];
+}

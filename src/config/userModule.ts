@@ -1,0 +1,146 @@
+import { createRequire } from "node:module";
+import { basename, dirname, extname, isAbsolute, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { LtrainError } from "../errors.js";
+import { fileExists, listFolder } from "../io/textFile.js";
+import { nearest } from "../nearest.js";
+
+/** A class in a file of the user's: `./net.ts:Net`. */
+export interface UserClassPath {
+  /** As it was written. */
+  readonly written: string;
+  /** Absolute. */
+  readonly file: string;
+  readonly exportName: string;
+}
+
+/** What came of looking for a user's class: the class, or the sentence that says why there is none. */
+export type UserClass = { readonly found: UserConstructor } | { readonly problem: string };
+
+/** A class whose constructor takes one object of arguments. */
+export type UserConstructor = (new (...args: readonly unknown[]) => object) & { readonly initArgs?: unknown };
+
+const FILE_CLASS = /^(.*\.(?:[cm]?[jt]sx?)):([A-Za-z_$][\w$]*)$/;
+
+/** Whether a class_path names a file, with or without a class in it. */
+export function isFilePath(classPath: string): boolean {
+  return FILE_CLASS.test(classPath) || /^\.{0,2}\//.test(classPath) || /\.[cm]?[jt]sx?(:|$)/.test(classPath);
+}
+
+/** The name after the colon of `./net.ts:Net`. */
+export function exportNameOf(classPath: string): string | undefined {
+  return FILE_CLASS.exec(classPath)?.[2];
+}
+
+/** The two halves of `./net.ts:Net`, the file relative to `folder`; undefined when it is not written so. */
+export function parseUserClassPath(classPath: string, folder: string): UserClassPath | undefined {
+  const match = FILE_CLASS.exec(classPath);
+  if (match === null) return undefined;
+  const [, file = "", exportName = ""] = match;
+  return { written: classPath, file: resolve(folder, file), exportName };
+}
+
+/** Import the user's file, with TypeScript and `ltrain` itself resolved to this running instance, and find the class in it. */
+export async function loadUserClass(path: UserClassPath): Promise<UserClass> {
+  if (!(await fileExists(path.file))) return { problem: await missingFile(path) };
+  let exported: Readonly<Record<string, unknown>>;
+  try {
+    exported = await importUserModule(path.file);
+  } catch (error) {
+    return { problem: `${display(path.file)} cannot be loaded: ${firstLine(error)}` };
+  }
+  const found = exported[path.exportName];
+  if (found === undefined) return { problem: missingExport(path, Object.keys(exported)) };
+  if (typeof found !== "function") return { problem: `${path.exportName} in ${display(path.file)} is not a class` };
+  return { found: found as UserConstructor };
+}
+
+async function missingFile(path: UserClassPath): Promise<string> {
+  const names = (await listFolder(dirname(path.file)))
+    .filter((entry) => entry.kind === "file")
+    .map((entry) => entry.name);
+  const near = nearest(
+    basename(path.file),
+    names.filter((name) => /\.[cm]?[jt]sx?$/.test(name)),
+  );
+  return `${display(path.file)} does not exist${near === undefined ? "" : `; did you mean ${near}?`}`;
+}
+
+function missingExport(path: UserClassPath, names: readonly string[]): string {
+  const near = nearest(path.exportName, names);
+  const there = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
+  return `${display(path.file)} has no export ${path.exportName}; ${near === undefined ? there : `did you mean ${near}?`}`;
+}
+
+/** A path from here when it lies below, else in full. */
+export function display(file: string): string {
+  const fromHere = relative(".", file);
+  return fromHere.startsWith("..") || isAbsolute(fromHere) ? file : fromHere;
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text.split("\n", 1)[0] ?? text).trim();
+}
+
+/** What a user's file may import without installing anything: ltrain by its public names. */
+const OWN_NAMES = ["ltrain", "ltrain/nn", "ltrain/optim", "ltrain/data", "ltrain/callbacks", "ltrain/checkpoint"];
+
+const loaded = new Map<string, Promise<Readonly<Record<string, unknown>>>>();
+
+/** Each file is imported once, so that two class_paths into it share its classes. */
+function importUserModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+  const before = loaded.get(file);
+  if (before !== undefined) return before;
+  const promise = importFresh(file);
+  loaded.set(file, promise);
+  return promise;
+}
+
+async function importFresh(file: string): Promise<Readonly<Record<string, unknown>>> {
+  const { createJiti } = await import("jiti");
+  const url = pathToFileURL(file).href;
+  const jiti = createJiti(url, { virtualModules: await ownModules(file), interopDefault: false, fsCache: false });
+  return await jiti.import(file);
+}
+
+/**
+ * The running instance under its own name: were `ltrain` imported a second time, a user's LightningModule would extend
+ * a class that is not ours. zod comes along for `static initArgs` where the user has none installed.
+ */
+async function ownModules(file: string): Promise<Record<string, unknown>> {
+  const modules: Record<string, unknown> = {};
+  for (const name of OWN_NAMES) modules[name] = await import(name);
+  if (extname(file) !== "" && !canResolve("zod", file)) modules["zod"] = await import("zod");
+  return modules;
+}
+
+function canResolve(name: string, from: string): boolean {
+  try {
+    createRequire(from).resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What went wrong while a user's code ran, as user.failed with the line that threw; anything else stays as it is. */
+export function userFailure(error: unknown, classPaths: readonly string[]): unknown {
+  if (!(error instanceof Error) || error instanceof LtrainError) return error;
+  const files = classPaths.flatMap((path) => FILE_CLASS.exec(path)?.[1] ?? []);
+  const lines = (error.stack ?? "").split("\n");
+  const file = files.find((path) => lines.some((line) => line.includes(path)));
+  if (file === undefined) return error;
+  const place = placeInStack(error, file);
+  return new LtrainError("user.failed", `${display(file)} threw ${error.name}: ${firstLine(error)}`, {
+    cause: error,
+    ...(place === undefined ? {} : { hint: `thrown at ${place}` }),
+  });
+}
+
+/** The topmost line of a stack that lies in a file. */
+export function placeInStack(error: Error, file: string): string | undefined {
+  const line = (error.stack ?? "").split("\n").find((text) => /^\s+at /.test(text) && text.includes(`${file}:`));
+  const place = line === undefined ? undefined : /:(\d+:\d+)\)?$/.exec(line.trim())?.[1];
+  return place === undefined ? undefined : `${display(file)}:${place}`;
+}

@@ -1,0 +1,138 @@
+import { LightningDataModule } from "../core/lightningDataModule.js";
+import { columnIndex, readCsv } from "../data/csv.js";
+import type { CsvTable } from "../data/csv.js";
+import { DataLoader } from "../data/dataLoader.js";
+import { Subset, TensorDataset, indexRange } from "../data/dataset.js";
+import { LtrainError } from "../errors.js";
+import { fileExists, readText } from "../io/textFile.js";
+import type { HostTensor } from "../storage/hostTensor.js";
+import { float32Tensor } from "../storage/hostTensor.js";
+import { Generator, randperm } from "../tensor/generator.js";
+import { standardize } from "./standardize.js";
+
+/** init_args of CSVDataModule, by their names in YAML and in the checkpoint. */
+export interface CSVDataModuleArgs {
+  readonly path: string;
+  /** The column to predict; all others are features. */
+  readonly target: string;
+  readonly batch_size?: number;
+  /** classification: the target is a class number from 0, given as int64; regression: any number, as float32 [n, 1]. */
+  readonly task?: "classification" | "regression";
+  /** Rows kept for validation: a part below 1, or their number. */
+  readonly val_split?: number;
+  /** Which rows those are: drawn with `seed`, or the last ones of the file. */
+  readonly val_rows?: "random" | "tail";
+  readonly seed?: number;
+  /** Give every feature mean 0 and deviation 1, by the training rows' statistics. */
+  readonly standardize?: boolean;
+  readonly shuffle?: boolean;
+}
+
+interface Parts {
+  readonly data: TensorDataset;
+  readonly train: Int32Array;
+  readonly val: Int32Array;
+}
+
+/** The rows of a CSV file of numbers: one column is the target, the others are the features. */
+export class CSVDataModule extends LightningDataModule {
+  readonly #args: Required<CSVDataModuleArgs>;
+  #parts: Parts | null = null;
+
+  constructor(args: CSVDataModuleArgs) {
+    super();
+    const { path, target, batch_size = 32, task = "classification", val_split = 0.2, val_rows = "random" } = args;
+    const { seed = 42, standardize: isStandardized = false, shuffle = true } = args;
+    this.#args = { path, target, batch_size, task, val_split, val_rows, seed, standardize: isStandardized, shuffle };
+    this.saveHyperparameters(this.#args);
+  }
+
+  override async prepareData(): Promise<void> {
+    const { path } = this.#args;
+    if (await fileExists(path)) return;
+    throw new LtrainError("data.missing", `there is no file ${path}`, {
+      hint: "data.init_args.path is relative to the config file that names it, or to the folder you are in",
+    });
+  }
+
+  override async setup(): Promise<void> {
+    if (this.#parts !== null) return;
+    const { path, target, standardize: isStandardized } = this.#args;
+    const table = readCsv(await readText(path), path);
+    const targetColumn = columnIndex(table, target, path);
+    if (table.columns.length < 2) {
+      throw new LtrainError("data.malformed", `${path}:1:1: there is no column beside the target "${target}"`);
+    }
+    const { train, val } = this.#split(table.rows);
+    const features = featuresOf(table, targetColumn);
+    if (isStandardized) standardize(features, table.columns.length - 1, train);
+    const data = new TensorDataset(
+      float32Tensor(Float32Array.from(features), [table.rows, table.columns.length - 1]),
+      this.#targets(table, targetColumn),
+    );
+    this.#parts = { data, train, val };
+  }
+
+  override trainDataloader(): DataLoader {
+    const { data, train } = this.#ready();
+    return new DataLoader(new Subset(data, train), { batchSize: this.#args.batch_size, shuffle: this.#args.shuffle });
+  }
+
+  override valDataloader(): DataLoader | null {
+    const { data, val } = this.#ready();
+    return val.length === 0 ? null : new DataLoader(new Subset(data, val), { batchSize: this.#args.batch_size });
+  }
+
+  #ready(): Parts {
+    if (this.#parts === null) throw new LtrainError("training.failed", "CSVDataModule: setup was not called");
+    return this.#parts;
+  }
+
+  /** Indices for training and validation; the same seed draws the same ones, whatever else was drawn before. */
+  #split(rows: number): { readonly train: Int32Array; readonly val: Int32Array } {
+    const { val_split: valSplit, val_rows: valRows, seed, path } = this.#args;
+    const count = valSplit < 1 ? Math.floor(rows * valSplit) : valSplit;
+    if (!Number.isInteger(count) || count < 0 || count >= rows) {
+      throw new LtrainError(
+        "config.invalid",
+        `CSVDataModule: val_split ${valSplit} leaves nothing to train on of the ${rows} rows of ${path}`,
+        { hint: "give a part below 1, such as 0.2, or a number of rows; 0 is no validation" },
+      );
+    }
+    const order = valRows === "random" ? randperm(new Generator(seed), rows) : indexRange(0, rows);
+    return { train: order.slice(0, rows - count), val: order.slice(rows - count) };
+  }
+
+  #targets(table: CsvTable, column: number): HostTensor {
+    const { task, path, target } = this.#args;
+    const values = Float64Array.from(
+      { length: table.rows },
+      (_, row) => table.values[row * table.columns.length + column] ?? 0,
+    );
+    if (task === "regression") return float32Tensor(Float32Array.from(values), [table.rows, 1]);
+    const odd = values.findIndex((value) => !Number.isInteger(value) || value < 0);
+    if (odd !== -1) {
+      const line = `row ${odd + 1} below the header`;
+      throw new LtrainError(
+        "data.malformed",
+        `${path}: ${line}: "${target}" is ${values[odd] ?? NaN}, and a class is a whole number from 0`,
+        { hint: "set task: regression to predict any number" },
+      );
+    }
+    const classes = BigInt64Array.from(values, BigInt);
+    return { dtype: "int64", shape: [table.rows], bytes: new Uint8Array(classes.buffer) };
+  }
+}
+
+/** All columns but one, row-major. */
+function featuresOf(table: CsvTable, target: number): Float64Array {
+  const { columns, rows, values } = table;
+  const features = new Float64Array(rows * (columns.length - 1));
+  let at = 0;
+  for (let i = 0; i < values.length; i += 1) {
+    if (i % columns.length === target) continue;
+    features[at] = values[i] ?? 0;
+    at += 1;
+  }
+  return features;
+}

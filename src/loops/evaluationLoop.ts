@@ -1,0 +1,154 @@
+import type { BatchTree } from "../core/batch.js";
+import { assembleBatch, batchSizeOf, flattenBatch } from "../core/batch.js";
+import type { DataLoader } from "../data/dataLoader.js";
+import type { StepFunction } from "../engine/executor.js";
+import type { Module } from "../nn/module.js";
+import type { Tensor } from "../tensor/tf.js";
+import type { Batch } from "../data/batch.js";
+import { callHooks } from "./callHooks.js";
+import type { LoopContext } from "./loopContext.js";
+import { BatchProgress } from "./progress.js";
+import { Results } from "./results.js";
+import { StepLogs } from "./stepLogs.js";
+import { StepRunner } from "./stepRunner.js";
+import { userFailure } from "./userFailure.js";
+
+/** What a run of the loop belongs to. */
+export interface EvaluationSituation {
+  /** During the sanity check nothing is logged or put up. */
+  readonly sanityChecking: boolean;
+  /** Batches of this run. */
+  readonly numBatches: number;
+  /** The loggers' step. */
+  readonly step: number;
+}
+
+/** Validation batches. */
+export class EvaluationLoop {
+  readonly progress = new BatchProgress();
+  readonly results = new Results(false);
+  /** Where the batches come from; null until it is asked for, and when there is no validation. */
+  loader: DataLoader | null = null;
+  /** Batches of a whole run, after limits. */
+  numBatches = 0;
+
+  readonly #context: LoopContext;
+  readonly #situation: () => EvaluationSituation;
+  readonly #logs: StepLogs;
+  readonly #runner: StepRunner;
+  #batchesSeen = 0;
+
+  constructor(context: LoopContext, situation: () => EvaluationSituation) {
+    this.#context = context;
+    this.#situation = situation;
+    this.#logs = new StepLogs("validationStep", false, this.results);
+    this.#runner = new StepRunner(context.executor, (tree) => this.#step(tree));
+  }
+
+  /** Evaluate once over the loader. */
+  async run(): Promise<void> {
+    const { loader } = this;
+    const { numBatches, sanityChecking } = this.#situation();
+    if (loader === null || numBatches === 0) return;
+    const context = this.#context;
+    const before = context.hookLogs.into(this.results);
+    const restoreModes = evalMode(context.module);
+    try {
+      this.progress.resetOnRun();
+      const batches = loader.iterate();
+      await callHooks(context, "onValidationStart", []);
+      await callHooks(context, "onValidationEpochStart", []);
+      for (let i = 0; i < numBatches; i += 1) {
+        const next = await this.#fetch(() => batches.next(), i);
+        if (next.done === true) break;
+        this.progress.isLastBatch = i + 1 >= numBatches;
+        await this.#evaluateBatch(next.value, i, sanityChecking);
+      }
+      await this.#logs.settle();
+      if (!sanityChecking) context.board.show(this.results.metrics(false));
+      await callHooks(context, "onValidationEpochEnd", []);
+      if (!sanityChecking) await this.#logEpoch();
+      await callHooks(context, "onValidationEnd", []);
+    } finally {
+      restoreModes();
+      context.hookLogs.into(before);
+      this.results.reset();
+    }
+  }
+
+  /** Give back what waits on the device. */
+  dispose(): void {
+    this.#logs.dispose();
+  }
+
+  async #fetch<T>(next: () => Promise<T>, batchIdx: number): Promise<T> {
+    try {
+      return await next();
+    } catch (error) {
+      throw userFailure(error, `the validation data in ${this.#place(batchIdx)}`);
+    }
+  }
+
+  async #evaluateBatch(batch: Batch, batchIdx: number, sanityChecking: boolean): Promise<void> {
+    const context = this.#context;
+    const flat = flattenBatch(batch);
+    context.hookLogs.batchSize = batchSizeOf(flat);
+    this.progress.increment("ready");
+    await callHooks(context, "onValidationBatchStart", [batchIdx]);
+    this.progress.increment("started");
+    try {
+      await this.#logs.add(await this.#runner.run(flat), batchSizeOf(flat));
+    } catch (error) {
+      throw userFailure(error, `${context.module.constructor.name}.validationStep in ${this.#place(batchIdx)}`);
+    }
+    this.progress.increment("processed");
+    await callHooks(context, "onValidationBatchEnd", [batchIdx]);
+    this.progress.increment("completed");
+    if (!sanityChecking) await this.#logBatch();
+  }
+
+  /** Metrics logged on_step: a row of their own, counted by validation batches seen. */
+  async #logBatch(): Promise<void> {
+    if (this.#logs.hasStepMetrics) {
+      await this.#logs.settle();
+      const views = this.results.metrics(true);
+      this.#context.board.show(views);
+      await this.#context.board.writeBatchRow(views.log, this.#batchesSeen);
+    }
+    this.#batchesSeen += 1;
+  }
+
+  async #logEpoch(): Promise<void> {
+    const { board, trainer } = this.#context;
+    const views = this.results.metrics(false);
+    board.show(views);
+    await board.writeRow(views.log, trainer.currentEpoch, this.#situation().step);
+  }
+
+  #step(tree: BatchTree): StepFunction {
+    const { module } = this.#context;
+    return (inputs) => {
+      const batch = assembleBatch(tree, inputs);
+      const outputs: Record<string, Tensor> = {};
+      module.withLogSink(this.#logs.sink(outputs), () =>
+        module.validationStep?.(batch, this.progress.current.ready - 1),
+      );
+      return outputs;
+    };
+  }
+
+  #place(batchIdx: number): string {
+    return this.#situation().sanityChecking
+      ? `the sanity check, batch ${batchIdx}`
+      : `epoch ${this.#context.trainer.currentEpoch}, batch ${batchIdx}`;
+  }
+}
+
+/** Put every module into evaluation mode; gives back what puts each into its own mode again. */
+function evalMode(module: Module): () => void {
+  const modes = module.namedModules().map(([, each]) => [each, each.training] as const);
+  module.eval();
+  return () => {
+    for (const [each, training] of modes) each.training = training;
+  };
+}

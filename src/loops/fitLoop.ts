@@ -1,0 +1,105 @@
+import type { DataLoader } from "../data/dataLoader.js";
+import type { LoaderIterator } from "../data/loaderIterator.js";
+import { callCallbacks, callHooks, callModule } from "./callHooks.js";
+import type { LoopContext } from "./loopContext.js";
+import { Progress } from "./progress.js";
+import type { ResumePoint } from "./resumePoint.js";
+import type { TrainingEpochLoop } from "./trainingEpochLoop.js";
+
+/** Limits of the whole training; -1 is none. */
+export interface FitLimits {
+  readonly maxEpochs: number;
+  readonly maxSteps: number;
+}
+
+/** Epochs until there is a reason to stop. */
+export class FitLoop {
+  readonly progress = new Progress("run");
+  readonly epochLoop: TrainingEpochLoop;
+  /**
+   * The batches of the epoch under way; kept after the last one, for a checkpoint written then. Set beforehand, it is
+   * what the first epoch goes on with.
+   */
+  batches: LoaderIterator | null = null;
+  /** Where a checkpoint says to go on; taken by the first epoch. */
+  resumePoint: ResumePoint | null = null;
+
+  readonly #context: LoopContext;
+  readonly #limits: FitLimits;
+
+  constructor(context: LoopContext, limits: FitLimits, epochLoop: TrainingEpochLoop) {
+    this.#context = context;
+    this.#limits = limits;
+    this.epochLoop = epochLoop;
+  }
+
+  /** Index of the epoch under way. */
+  get currentEpoch(): number {
+    return this.progress.current.completed;
+  }
+
+  /** Train; gives the reason why training ended, or why there was nothing to train. */
+  async run(loader: DataLoader): Promise<string> {
+    const { epochLoop } = this;
+    const context = this.#context;
+    // Lightning makes the first iterator here, before onTrainStart: it draws its random number now.
+    this.batches ??= loader.iterate();
+    let next: LoaderIterator | null = this.batches;
+    const nothingToDo = this.#stopReason();
+    if (nothingToDo !== null) return nothingToDo;
+    await callHooks(context, "onTrainStart", []);
+    let reason: string | null = null;
+    while (reason === null) {
+      const finishBatch = this.resumePoint?.finishBatch ?? false;
+      if (!(this.resumePoint?.insideEpoch ?? false)) await this.#startEpoch();
+      this.resumePoint = null;
+      this.batches = next ?? loader.iterate();
+      next = null;
+      await epochLoop.run(this.batches, finishBatch);
+      await this.#endEpoch();
+      reason = this.#stopReason();
+    }
+    await callHooks(context, "onTrainEnd", []);
+    return reason;
+  }
+
+  async #startEpoch(): Promise<void> {
+    this.progress.increment("ready");
+    this.epochLoop.results.reset();
+    await callHooks(this.#context, "onTrainEpochStart", []);
+    this.progress.increment("started");
+    this.epochLoop.reset();
+  }
+
+  /**
+   * The module's hook stands between the callbacks that watch no metric and those that do, so that a metric logged in
+   * it can be watched; the checkpoint is written there, after `processed` and before `completed`.
+   */
+  async #endEpoch(): Promise<void> {
+    const context = this.#context;
+    const { board, trainer, callbacks } = context;
+    const { results } = this.epochLoop;
+    board.show(results.metrics(false));
+    this.progress.increment("processed");
+    const watching = callbacks.filter((callback) => callback.order !== "normal");
+    const others = callbacks.filter((callback) => callback.order === "normal");
+    await callCallbacks(context, "onTrainEpochEnd", [], others);
+    await callModule(context, "onTrainEpochEnd", []);
+    board.show(results.metrics(false));
+    await callCallbacks(context, "onTrainEpochEnd", [], watching);
+    board.show(results.metrics(false));
+    this.epochLoop.stepPlateauSchedulers();
+    const step = this.epochLoop.batchesThatStepped - 1;
+    await board.writeRow(results.metrics(false).log, trainer.currentEpoch, step);
+    this.progress.increment("completed");
+  }
+
+  #stopReason(): string | null {
+    const { maxEpochs, maxSteps } = this.#limits;
+    if (this.epochLoop.numTrainingBatches === 0) return "there are no training batches";
+    if (maxSteps !== -1 && this.epochLoop.globalStep >= maxSteps) return `max_steps=${maxSteps} reached`;
+    if (maxEpochs !== -1 && this.progress.current.processed >= maxEpochs) return `max_epochs=${maxEpochs} reached`;
+    if (this.#context.trainer.shouldStop) return "stopped";
+    return null;
+  }
+}

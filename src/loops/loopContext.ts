@@ -1,0 +1,19 @@
+import type { LRSchedulerConfig } from "../core/lightningModule.js";
+import type { Executor } from "../engine/executor.js";
+import type { Optimizer } from "../optim/optimizer.js";
+import type { HookContext } from "./callHooks.js";
+import type { HookLogs } from "./hookLogs.js";
+import type { MetricsBoard } from "./metricsBoard.js";
+
+/** A scheduler whose rhythm is decided. */
+export type SchedulerConfig = Required<Pick<LRSchedulerConfig, "scheduler" | "interval" | "frequency">> &
+  Pick<LRSchedulerConfig, "monitor" | "reduceOnPlateau">;
+
+/** What the loops work with; the trainer owns it. */
+export interface LoopContext extends HookContext {
+  readonly executor: Executor;
+  readonly optimizer: Optimizer;
+  readonly schedulers: readonly SchedulerConfig[];
+  readonly board: MetricsBoard;
+  readonly hookLogs: HookLogs;
+}

@@ -1,0 +1,78 @@
+import type { BatchTree } from "../core/batch.js";
+import { assembleBatch } from "../core/batch.js";
+import type { LightningModule } from "../core/lightningModule.js";
+import type { StepFunction } from "../engine/executor.js";
+import { LtrainError } from "../errors.js";
+import type { Parameter } from "../nn/parameter.js";
+import type { Optimizer } from "../optim/optimizer.js";
+import { valueAndGrads } from "../tensor/gradients.js";
+import type { Tensor } from "../tensor/tf.js";
+import type { StepLogs } from "./stepLogs.js";
+
+/** What a training step works on. */
+export interface OptimizerStepParts {
+  readonly module: LightningModule;
+  readonly optimizer: Optimizer;
+  readonly logs: StepLogs;
+  readonly tree: BatchTree;
+  /** Index of the batch under way. */
+  readonly batchIdx: () => number;
+}
+
+/** Inputs that carry the optimizer's numbers of this step begin so. */
+export const OPTIMIZER_INPUT = "optimizer.";
+
+/**
+ * One training step as one function of tensors: forward, loss, what is logged, backward, update. All that changes from
+ * step to step is an input, so that an engine may run it once and keep the graph.
+ */
+export function optimizerStep({ module, optimizer, logs, tree, batchIdx }: OptimizerStepParts): StepFunction {
+  const trained = trainedParameters(optimizer);
+  return (inputs) => {
+    const batch = assembleBatch(tree, inputs);
+    const outputs: Record<string, Tensor> = {};
+
+    const forward = (): Tensor => asLoss(module.trainingStep(batch, batchIdx()), module);
+    const { value: loss, grads } = module.withLogSink(logs.sink(outputs), () => valueAndGrads(forward, trained));
+
+    const gradients = byParameter(trained, grads);
+    optimizer.applyGradients(gradients, (name) => inputOf(inputs, OPTIMIZER_INPUT + name));
+
+    return { loss, ...outputs };
+  };
+}
+
+/** Parameters that the optimizer changes, each once; frozen ones keep their place in its numbering only. */
+function trainedParameters(optimizer: Optimizer): Parameter[] {
+  const all = optimizer.paramGroups.flatMap((group) => group.params);
+  return [...new Set(all)].filter((parameter) => parameter.requiresGrad);
+}
+
+function byParameter(
+  parameters: readonly Parameter[],
+  grads: readonly (Tensor | null)[],
+): ReadonlyMap<Parameter, Tensor> {
+  const gradients = new Map<Parameter, Tensor>();
+  parameters.forEach((parameter, i) => {
+    const grad = grads[i];
+    if (grad !== null && grad !== undefined) gradients.set(parameter, grad);
+  });
+  return gradients;
+}
+
+function asLoss(loss: unknown, module: LightningModule): Tensor {
+  const shape = (loss as Partial<Tensor> | null | undefined)?.shape;
+  if (shape?.length === 0) return loss as Tensor;
+  throw new LtrainError(
+    "user.failed",
+    `${module.constructor.name}.trainingStep must return the loss as a 0-dim tensor, it returned ` +
+      (shape === undefined ? String(loss) : `one of shape [${shape.join(", ")}]`),
+    { hint: "return the mean or the sum of the loss over the batch" },
+  );
+}
+
+function inputOf(inputs: Readonly<Record<string, Tensor>>, name: string): Tensor {
+  const input = inputs[name];
+  if (input === undefined) throw new Error(`the step asks for ${name}, which hostScalars did not give`);
+  return input;
+}

@@ -1,0 +1,221 @@
+import { batchSizeOf, flattenBatch } from "../core/batch.js";
+import type { StepResult } from "../core/trainerState.js";
+import type { LoaderIterator } from "../data/loaderIterator.js";
+import type { HostTensor } from "../storage/hostTensor.js";
+import { scalarTensor } from "../storage/hostTensor.js";
+import type { Batch } from "../data/batch.js";
+import { callCallbacks, callModule } from "./callHooks.js";
+import type { EvaluationLoop } from "./evaluationLoop.js";
+import type { LoopContext } from "./loopContext.js";
+import { OPTIMIZER_INPUT, optimizerStep } from "./optimizerStep.js";
+import { BatchProgress, Progress } from "./progress.js";
+import { Results } from "./results.js";
+import { stepSchedulers } from "./schedulerSteps.js";
+import { StepClock } from "./stepClock.js";
+import { StepLogs } from "./stepLogs.js";
+import { StepRunner } from "./stepRunner.js";
+import { placeOf, userFailure } from "./userFailure.js";
+
+/** Limits of the epoch under way. */
+export interface TrainingEpochLimits {
+  /** -1: no limit. */
+  readonly maxSteps: number;
+  readonly checkValEveryNEpoch: number;
+  readonly logEveryNSteps: number;
+}
+
+/** Milliseconds of training after which signals and timers get their turn. */
+const TURN_MS = 20;
+
+/** The batches of one training epoch. */
+export class TrainingEpochLoop {
+  readonly batchProgress = new BatchProgress();
+  readonly schedulerProgress = new Progress("step");
+  readonly optimizerProgress = new Progress("step");
+  readonly zeroGradProgress = new Progress("zeroGrad");
+  /** Counts nothing yet: it is written because Lightning reads it. */
+  readonly manualProgress = new Progress("step");
+  readonly results = new Results(true);
+  readonly clock = new StepClock();
+  readonly validation: EvaluationLoop;
+  /** The loggers' step: one behind `globalStep` until the batch under way is over. */
+  batchesThatStepped = 0;
+  numTrainingBatches = 0;
+  /** Set to leave after the batch under way without validating first. */
+  interrupted = false;
+
+  readonly #context: LoopContext;
+  readonly #limits: TrainingEpochLimits;
+  readonly #logs: StepLogs;
+  readonly #runner: StepRunner;
+  #lastTurn = performance.now();
+
+  constructor(context: LoopContext, limits: TrainingEpochLimits, validation: EvaluationLoop) {
+    this.#context = context;
+    this.#limits = limits;
+    this.validation = validation;
+    this.#logs = new StepLogs("trainingStep", true, this.results);
+    const { module, optimizer, executor } = context;
+    this.#runner = new StepRunner(executor, (tree) =>
+      optimizerStep({ module, optimizer, tree, logs: this.#logs, batchIdx: () => this.batchIdx }),
+    );
+  }
+
+  /** Optimizer steps over the whole training. */
+  get globalStep(): number {
+    return this.optimizerProgress.total.completed;
+  }
+  /** Index of the batch under way, -1 before the first. */
+  get batchIdx(): number {
+    return this.batchProgress.current.ready - 1;
+  }
+  /** Whether the batch under way ends the epoch. */
+  get isLastBatch(): boolean {
+    return this.batchProgress.isLastBatch || this.batchProgress.current.ready >= this.numTrainingBatches;
+  }
+  /** Whether the metrics of the batch under way go to the loggers. */
+  get shouldLog(): boolean {
+    const { logEveryNSteps } = this.#limits;
+    if (logEveryNSteps === 0) return false;
+    return (this.batchesThatStepped + 1) % logEveryNSteps === 0 || this.#context.trainer.shouldStop;
+  }
+
+  /** A new epoch begins: its counters start from zero. */
+  reset(): void {
+    this.batchProgress.resetOnRun();
+    this.schedulerProgress.resetOnRun();
+    this.optimizerProgress.resetOnRun();
+    this.zeroGradProgress.resetOnRun();
+    this.validation.progress.resetTotal();
+  }
+
+  /** Train batch after batch; `finishBatch` first does what a checkpoint written in onTrainBatchEnd left undone. */
+  async run(batches: LoaderIterator, finishBatch: boolean): Promise<void> {
+    if (finishBatch) await this.#afterBatch();
+    while (!this.#done()) {
+      const batch = await this.#fetch(batches);
+      if (batch === null) break;
+      await this.#trainBatch(batch);
+      await this.#afterBatch();
+      await this.#yieldTurn();
+    }
+    await this.settle();
+  }
+
+  /** Bring what was logged to the host and put it up; for whoever must see the metrics of this moment. */
+  async settle(): Promise<StepResult> {
+    if (!this.#logs.isWaiting) return this.#logs.last;
+    await this.#logs.settle();
+    this.#context.board.show(this.results.metrics(true));
+    return this.#logs.last;
+  }
+
+  /** Give back what waits on the device. */
+  dispose(): void {
+    this.#logs.dispose();
+  }
+
+  #done(): boolean {
+    const { maxSteps } = this.#limits;
+    const trained = this.isLastBatch || (maxSteps !== -1 && this.globalStep >= maxSteps);
+    return trained || this.#context.trainer.shouldStop;
+  }
+
+  async #fetch(batches: LoaderIterator): Promise<Batch | null> {
+    try {
+      const next = await batches.next();
+      return next.done === true ? null : next.value;
+    } catch (error) {
+      const { currentEpoch } = this.#context.trainer;
+      throw userFailure(error, `the training data in epoch ${currentEpoch}, batch ${this.batchIdx + 1}`);
+    }
+  }
+
+  async #trainBatch(batch: Batch): Promise<void> {
+    const context = this.#context;
+    const { batchProgress, optimizerProgress, zeroGradProgress } = this;
+    const flat = flattenBatch(batch);
+    context.hookLogs.batchSize = batchSizeOf(flat);
+    batchProgress.isLastBatch = batchProgress.current.ready + 1 >= this.numTrainingBatches;
+    batchProgress.increment("ready");
+    const { batchIdx } = this;
+    await callCallbacks(context, "onTrainBatchStart", [batchIdx]);
+    await callModule(context, "onTrainBatchStart", [batchIdx]);
+    batchProgress.increment("started");
+
+    optimizerProgress.increment("ready");
+    for (const moment of ["ready", "started", "completed"] as const) zeroGradProgress.increment(moment);
+    try {
+      const outputs = await this.#runner.run(flat, optimizerInputs(context.optimizer.hostScalars()));
+      await this.#logs.add(outputs, batchSizeOf(flat));
+    } catch (error) {
+      throw userFailure(error, `${context.module.constructor.name}.trainingStep ${placeOf(context.trainer)}`);
+    }
+    context.optimizer.afterStep();
+    optimizerProgress.increment("completed");
+    batchProgress.increment("processed");
+    this.clock.tick();
+
+    stepSchedulers(context, this.schedulerProgress, { interval: "step", plateau: false, index: batchIdx });
+    if (this.isLastBatch) this.#stepEpochSchedulers(false);
+
+    const outputs = this.#wantsOutputs(batchIdx) ? await this.settle() : {};
+    await callCallbacks(context, "onTrainBatchEnd", [outputs, batchIdx]);
+    await callModule(context, "onTrainBatchEnd", [batchIdx]);
+    if (context.hookLogs.takeNews()) context.board.show(this.results.metrics(true));
+    batchProgress.increment("completed");
+    if (this.shouldLog) await this.#logBatch();
+  }
+
+  /** Epoch schedulers step with the epoch's last batch; those that watch a metric, after the epoch's metrics. */
+  #stepEpochSchedulers(plateau: boolean): void {
+    const index = this.#context.trainer.currentEpoch;
+    stepSchedulers(this.#context, this.schedulerProgress, { interval: "epoch", plateau, index });
+  }
+
+  /** After the epoch's end hooks: the schedulers that watch a metric. */
+  stepPlateauSchedulers(): void {
+    if (this.isLastBatch) this.#stepEpochSchedulers(true);
+  }
+
+  #wantsOutputs(batchIdx: number): boolean {
+    const { trainer, callbacks } = this.#context;
+    if (this.shouldLog || this.isLastBatch) return true;
+    return callbacks.some((callback) => callback.wantsOutputs?.(trainer, batchIdx) ?? false);
+  }
+
+  async #logBatch(): Promise<void> {
+    await this.settle(); // onTrainBatchEnd may have asked to stop, and then the last batch is logged too
+    const { board, trainer } = this.#context;
+    await board.writeRow(this.results.metrics(true).log, trainer.currentEpoch, this.batchesThatStepped);
+  }
+
+  /** What follows a batch: validation, schedulers that watch a step's metric, the loggers' next step. */
+  async #afterBatch(): Promise<void> {
+    const context = this.#context;
+    if (this.#shouldValidate()) await this.validation.run();
+    stepSchedulers(context, this.schedulerProgress, { interval: "step", plateau: true, index: this.batchIdx });
+    this.batchesThatStepped += 1;
+    if (context.trainer.shouldStop) await context.board.save();
+  }
+
+  /** At the epoch's last batch, and before an early stop that nobody forced. */
+  #shouldValidate(): boolean {
+    const { trainer } = this.#context;
+    if ((trainer.currentEpoch + 1) % this.#limits.checkValEveryNEpoch !== 0) return false;
+    return this.validation.numBatches > 0 && (this.isLastBatch || (trainer.shouldStop && !this.interrupted));
+  }
+
+  /** Awaited promises alone never let a signal handler run. */
+  async #yieldTurn(): Promise<void> {
+    if (performance.now() - this.#lastTurn < TURN_MS) return;
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#lastTurn = performance.now();
+  }
+}
+
+function optimizerInputs(scalars: Readonly<Record<string, number>>): Record<string, HostTensor> {
+  const inputs: Record<string, HostTensor> = {};
+  for (const [name, value] of Object.entries(scalars)) inputs[OPTIMIZER_INPUT + name] = scalarTensor(value);
+  return inputs;
+}

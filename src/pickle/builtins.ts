@@ -1,0 +1,102 @@
+import { asItems } from "./convert.js";
+import type { PickleMachine, Rebuild } from "./machine.js";
+import { PyComplex, PyDict, PyFloat, PyGlobal, PySet } from "./values.js";
+import type { PyDictKind, PyValue } from "./values.js";
+
+type Builtin = (m: PickleMachine, args: readonly PyValue[]) => PyValue | undefined;
+
+/** Python's own containers and numbers that pickle writes as a call; everything else stays symbolic. */
+const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
+  ["collections.OrderedDict", (m, args) => dict(m, args, "OrderedDict")],
+  ["collections.Counter", (m, args) => dict(m, args, "Counter")],
+  ["collections.defaultdict", defaultDict],
+  ["builtins.dict", (m, args) => dict(m, args, "dict")],
+  ["builtins.list", (m, args) => items(m, args)?.slice()],
+  ["builtins.set", (m, args) => set(m, args, false)],
+  ["builtins.frozenset", (m, args) => set(m, args, true)],
+  ["builtins.complex", complex],
+  ["builtins.bytes", (_, args) => (args.length === 0 ? new Uint8Array(0) : undefined)],
+  ["builtins.bytearray", byteArray],
+  ["builtins.getattr", attribute],
+  ["_codecs.encode", encode],
+]);
+
+/** How calls of one of Python's own are rebuilt, undefined for any other name. */
+export function rebuildBuiltin(m: PickleMachine, global: PyGlobal): Rebuild | undefined {
+  const rebuild = BUILTINS.get(global.toString());
+  return rebuild === undefined ? undefined : (args) => rebuild(m, args);
+}
+
+/** The items of a container's only argument; none when there is no argument. */
+function items(m: PickleMachine, args: readonly PyValue[]): readonly PyValue[] | undefined {
+  if (args.length > 1) return undefined;
+  const [first] = args;
+  const found = first === undefined ? [] : first instanceof PySet ? first.items : asItems(first);
+  m.spend(found?.length ?? 0);
+  return found;
+}
+
+/** OrderedDict(), OrderedDict([[key, value], ...]) as Python 2 wrote it, Counter({...}). */
+function dict(m: PickleMachine, args: readonly PyValue[], kind: PyDictKind): PyDict | undefined {
+  const [first] = args;
+  if (args.length === 1 && first instanceof PyDict) {
+    m.spend(first.size);
+    return new PyDict(first, kind);
+  }
+  const pairs = items(m, args);
+  if (pairs === undefined) return undefined;
+  const result = new PyDict([], kind);
+  for (const pair of pairs) {
+    const [key, value, more] = asItems(pair) ?? [];
+    if (key === undefined || value === undefined || more !== undefined)
+      throw m.malformed(`builds ${kind} from something that is not pairs`);
+    result.set(key, value);
+  }
+  return result;
+}
+
+function defaultDict(m: PickleMachine, args: readonly PyValue[]): PyDict | undefined {
+  const [factory, ...rest] = args;
+  const result = dict(m, rest, "defaultdict");
+  if (result !== undefined && factory !== undefined) result.factory = factory;
+  return result;
+}
+
+function set(m: PickleMachine, args: readonly PyValue[], frozen: boolean): PySet | undefined {
+  const found = items(m, args);
+  return found === undefined ? undefined : new PySet(found, frozen);
+}
+
+function complex(_: PickleMachine, args: readonly PyValue[]): PyComplex | undefined {
+  const [real, imag, more] = args;
+  if (more !== undefined || !(real instanceof PyFloat) || !(imag instanceof PyFloat)) return undefined;
+  return new PyComplex(real.value, imag.value);
+}
+
+/** A bytearray stays a call, so that it is written again as one; called with a number it would be so many zeros. */
+function byteArray(m: PickleMachine, args: readonly PyValue[]): undefined {
+  const [first] = args;
+  if (typeof first === "number" || typeof first === "bigint") throw m.malformed(`makes a bytearray of ${first} zeros`);
+}
+
+/** Protocol 2 names a class inside a class as an attribute of it; the name is all that is made of it. */
+function attribute(m: PickleMachine, args: readonly PyValue[]): PyGlobal | undefined {
+  const [owner, name] = args;
+  if (!(owner instanceof PyGlobal) || typeof name !== "string" || args.length !== 2) return undefined;
+  return m.global(owner.module, `${owner.name}.${name}`);
+}
+
+/** Protocol 2 has no bytes: each byte is the character of its number, "encoded" as latin-1. */
+function encode(m: PickleMachine, args: readonly PyValue[]): Uint8Array | undefined {
+  const [text, encoding] = args;
+  if (typeof text !== "string" || args.length !== 2 || (encoding !== "latin1" && encoding !== "latin-1"))
+    return undefined;
+  m.spend(text.length);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i += 1) {
+    const unit = text.charCodeAt(i);
+    if (unit > 0xff) throw m.malformed("encodes a character as latin-1 that latin-1 does not have");
+    bytes[i] = unit;
+  }
+  return bytes;
+}

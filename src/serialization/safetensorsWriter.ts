@@ -1,0 +1,105 @@
+import { LtrainError } from "../errors.js";
+import type { ByteSink } from "../io/byteSink.js";
+import { DTYPES, itemSize } from "../storage/dtype.js";
+import { isContiguous, readTensor } from "../storage/strided.js";
+import type { StoredTensor } from "../storage/storedTensor.js";
+import { checksum } from "../zip/checksum.js";
+
+/** safetensors' own order of dtypes; a file has its data in the reverse of it. */
+const DTYPE_ORDER = [
+  "BOOL F4 F6_E2M3 F6_E3M2 U8 I8 F8_E5M2 F8_E4M3 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ",
+  "I16 U16 F16 BF16 I32 U32 F32 C64 F64 I64 U64",
+]
+  .join(" ")
+  .split(" ");
+
+/** The data begins at a multiple of this. */
+const ALIGNMENT = 8;
+/** Contiguous tensors are copied in pieces of this size. */
+const CHUNK_BYTES = 1 << 23;
+
+interface Named {
+  readonly name: string;
+  readonly tensor: StoredTensor;
+  readonly dtype: string;
+}
+
+/** Write named tensors as a safetensors file; views are made contiguous, shared storages are written for each name. */
+export async function writeSafetensors(
+  tensors: ReadonlyMap<string, StoredTensor>,
+  sink: ByteSink,
+  metadata: ReadonlyMap<string, string> = new Map([["format", "pt"]]),
+): Promise<void> {
+  const ordered = [...tensors]
+    .map(([name, tensor]): Named => ({ name, tensor, dtype: dtypeName(name, tensor) }))
+    .sort(compare);
+  await sink.write(headerBytes(ordered, metadata));
+  for (const { name, tensor } of ordered) await writeData(name, tensor, sink);
+}
+
+function dtypeName(name: string, tensor: StoredTensor): string {
+  const dtype = DTYPES[tensor.dtype].safetensors;
+  if (dtype !== null) return dtype;
+  throw new LtrainError(
+    "checkpoint.unsupported",
+    `tensor "${name}" is ${tensor.dtype}, which safetensors does not have`,
+    {
+      hint: "write it with --format pt",
+    },
+  );
+}
+
+function compare(a: Named, b: Named): number {
+  const byDtype = DTYPE_ORDER.indexOf(b.dtype) - DTYPE_ORDER.indexOf(a.dtype);
+  return byDtype !== 0 ? byDtype : Buffer.compare(Buffer.from(a.name), Buffer.from(b.name));
+}
+
+function headerBytes(ordered: readonly Named[], metadata: ReadonlyMap<string, string>): Uint8Array {
+  const members: string[] = [];
+  if (metadata.size > 0) members.push(`"__metadata__":${objectText(metadata)}`);
+  let position = 0;
+  for (const { name, tensor, dtype } of ordered) {
+    if (name === "__metadata__")
+      throw new LtrainError("argument.invalid", 'no tensor can be named "__metadata__" in safetensors');
+    const end = position + tensor.byteLength;
+    const shape =
+      dtype === "F4"
+        ? tensor.shape.map((size, axis, all) => (axis === all.length - 1 ? 2 * size : size))
+        : tensor.shape;
+    const fields = { dtype, shape, data_offsets: [position, end] };
+    members.push(`${JSON.stringify(name)}:${JSON.stringify(fields)}`);
+    position = end;
+  }
+  const json = Buffer.from(`{${members.join()}}`);
+  const padded = Math.ceil(json.byteLength / ALIGNMENT) * ALIGNMENT;
+  const bytes = new Uint8Array(ALIGNMENT + padded).fill(0x20);
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.set(json, ALIGNMENT);
+  return bytes;
+}
+
+function objectText(entries: ReadonlyMap<string, string>): string {
+  return `{${[...entries].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join()}}`;
+}
+
+async function writeData(name: string, tensor: StoredTensor, sink: ByteSink): Promise<void> {
+  const plain = isContiguous(tensor.shape, tensor.stride) && !tensor.conjugate && !tensor.negative;
+  if (!plain) {
+    await sink.write((await readTensor(tensor)).bytes);
+    return;
+  }
+  const { storage, byteLength } = tensor;
+  const start = tensor.storageOffset * itemSize(tensor.dtype);
+  let crc = 0;
+  for (let done = 0; done < byteLength; done += CHUNK_BYTES) {
+    const chunk = await storage.read(start + done, start + Math.min(done + CHUNK_BYTES, byteLength));
+    if (storage.crc32 !== undefined) crc = checksum(chunk, crc);
+    await sink.write(chunk);
+  }
+  if (storage.crc32 !== undefined && byteLength === storage.byteLength && crc !== storage.crc32) {
+    throw new LtrainError(
+      "checkpoint.malformed",
+      `tensor "${name}" is damaged in the file it comes from: its checksum is wrong`,
+    );
+  }
+}

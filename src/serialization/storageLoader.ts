@@ -1,0 +1,63 @@
+import { LtrainError } from "../errors.js";
+import { PyGlobal, PyStorage, PyTuple } from "../pickle/values.js";
+import type { PyValue } from "../pickle/values.js";
+import type { ZipEntry } from "../zip/zipReader.js";
+import { isStorageClass, RecordStorage, storageItemSize, SwappedStorage } from "./torchStorage.js";
+
+/** What persistent ids mean in a torch zip: `('storage', class, key, location, numel)` names the record `data/<key>`. */
+export function storageLoader(
+  recordOf: (key: string) => ZipEntry | undefined,
+  byteOrder: "little" | "big",
+): (id: PyValue) => PyStorage {
+  const storages = new Map<string, PyStorage>();
+  return (id) => {
+    const { storageClass, key, location, numel } = readStorageId(id);
+    const known = storages.get(key);
+    if (known !== undefined) {
+      // The first reference decides its type, as in torch; a different length is a lie of one of them.
+      checkLength(key, numel * storageItemSize(storageClass), known.storage.byteLength);
+      return known;
+    }
+    const entry = recordOf(key);
+    if (entry === undefined) throw malformed(`storage "${key}" has no record in the archive`);
+    checkLength(key, numel * storageItemSize(storageClass), entry.byteLength);
+    const storage = byteOrder === "little" ? new RecordStorage(entry) : new SwappedStorage(entry, storageClass);
+    const loaded = new PyStorage(storageClass, storage, location);
+    storages.set(key, loaded);
+    return loaded;
+  };
+}
+
+interface StorageId {
+  readonly storageClass: PyGlobal;
+  readonly key: string;
+  readonly location: string;
+  readonly numel: number;
+}
+
+function readStorageId(id: PyValue): StorageId {
+  if (!(id instanceof PyTuple) || id.items[0] !== "storage")
+    throw malformed("a persistent id is not a tuple that begins with 'storage'");
+  const [, storageClass, key, location, numel] = id.items;
+  if (!(storageClass instanceof PyGlobal) || !isStorageClass(storageClass)) {
+    throw malformed(
+      `a storage is of class ${storageClass instanceof PyGlobal ? storageClass.toString() : "nothing"}, which is none of torch's`,
+    );
+  }
+  if (typeof key !== "string" || typeof location !== "string") throw malformed("a storage has no key or no location");
+  if (typeof numel !== "number" || !Number.isSafeInteger(numel) || numel < 0) {
+    throw malformed(`storage "${key}" has ${typeof numel === "number" ? numel : "an unknown number of"} elements`);
+  }
+  return { storageClass, key, location, numel };
+}
+
+function checkLength(key: string, expected: number, actual: number): void {
+  if (expected === actual) return;
+  throw malformed(`storage "${key}" should be ${expected} bytes long, and its record is ${actual}`);
+}
+
+function malformed(message: string): LtrainError {
+  return new LtrainError("checkpoint.malformed", message, {
+    hint: "the file may be damaged; compare it with the original",
+  });
+}

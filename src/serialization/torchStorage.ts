@@ -1,0 +1,74 @@
+import { DTYPES, itemSize } from "../storage/dtype.js";
+import type { DType } from "../storage/dtype.js";
+import { swapInPlace } from "../storage/byteOrder.js";
+import type { Storage } from "../storage/storedTensor.js";
+import { PyGlobal } from "../pickle/values.js";
+import type { ZipEntry } from "../zip/zipReader.js";
+
+/** torch's storage classes by name: `torch.FloatStorage` holds float32. UntypedStorage holds bytes, and is not here. */
+export const STORAGE_DTYPES: ReadonlyMap<string, DType> = new Map(
+  Object.entries(DTYPES)
+    .filter(([, { storage }]) => storage !== "UntypedStorage")
+    .map(([dtype, { storage }]) => [storage, dtype as DType]),
+);
+
+const UNTYPED = "UntypedStorage";
+/** Modules that have storage classes: torch.FloatStorage, torch.cuda.FloatStorage, torch.storage.UntypedStorage. */
+const STORAGE_MODULES = /^torch(\.(storage|cuda|xpu|hpu|mps|mtia|sparse))?$/;
+
+/** Whether the class is one of torch's storages. */
+export function isStorageClass({ module, name }: PyGlobal): boolean {
+  return STORAGE_MODULES.test(module) && (name === UNTYPED || STORAGE_DTYPES.has(name));
+}
+
+/** Bytes per element of a storage class: an UntypedStorage counts bytes. */
+export function storageItemSize({ name }: PyGlobal): number {
+  const dtype = STORAGE_DTYPES.get(name);
+  return dtype === undefined ? 1 : itemSize(dtype);
+}
+
+/** The storage class that torch saves tensors of this dtype in. */
+export function storageClassOf(dtype: DType): PyGlobal {
+  const { storage } = DTYPES[dtype];
+  return new PyGlobal(storage === UNTYPED ? "torch.storage" : "torch", storage);
+}
+
+/** A record's bytes as a storage; they stay in the file until they are asked for. */
+export class RecordStorage implements Storage {
+  readonly #entry: ZipEntry;
+  constructor(entry: ZipEntry) {
+    this.#entry = entry;
+  }
+  get byteLength(): number {
+    return this.#entry.byteLength;
+  }
+  get crc32(): number | undefined {
+    return this.#entry.crc32 ?? undefined;
+  }
+  read(start: number, end: number): Promise<Uint8Array> {
+    return this.#entry.read(start, end);
+  }
+}
+
+/** The same for a file from a big-endian machine: every number is turned round when it is read. */
+export class SwappedStorage implements Storage {
+  readonly #entry: ZipEntry;
+  readonly #width: number;
+  constructor(entry: ZipEntry, storageClass: PyGlobal) {
+    this.#entry = entry;
+    const dtype = STORAGE_DTYPES.get(storageClass.name);
+    // An UntypedStorage has bytes, which have no order; a complex number is two numbers, and each is turned by itself.
+    this.#width = dtype === undefined ? 1 : itemSize(dtype) / (dtype.startsWith("complex") ? 2 : 1);
+  }
+  get byteLength(): number {
+    return this.#entry.byteLength;
+  }
+  async read(start: number, end: number): Promise<Uint8Array> {
+    const width = this.#width;
+    const first = Math.floor(start / width) * width;
+    const last = Math.min(Math.ceil(end / width) * width, this.byteLength);
+    const bytes = (await this.#entry.read(first, last)).slice();
+    if (bytes.byteLength % width === 0) swapInPlace(bytes, width);
+    return bytes.subarray(start - first, end - first);
+  }
+}

@@ -1,0 +1,50 @@
+import type { PyGlobal } from "../pickle/values.js";
+import { isDType } from "../storage/dtype.js";
+import { isStorageClass, STORAGE_DTYPES } from "./torchStorage.js";
+
+/** What torch.load(weights_only=True) of torch 2.13 accepts without registration (lightning-checkpoint-format.md, 4). */
+const ALLOWED: ReadonlySet<string> = new Set([
+  "collections.OrderedDict",
+  "collections.Counter",
+  "builtins.set",
+  "builtins.bytearray",
+  "builtins.complex",
+  "_codecs.encode",
+  "torch.Size",
+  "torch.Tensor",
+  "torch.device",
+  "torch.nn.parameter.Parameter",
+  "torch.serialization._get_layout",
+  "torch.storage.TypedStorage",
+  "torch.per_tensor_affine",
+  "torch.per_tensor_symmetric",
+  "torch.per_channel_affine",
+  "torch.per_channel_symmetric",
+  "torch.per_channel_affine_float_qparams",
+  "torch._tensor._rebuild_from_type_v2",
+  ...[
+    "_rebuild_parameter",
+    "_rebuild_parameter_with_state",
+    "_rebuild_qtensor",
+    "_rebuild_tensor",
+    "_rebuild_tensor_v2",
+    "_rebuild_tensor_v3",
+    "_rebuild_sparse_tensor",
+    "_rebuild_meta_tensor_no_storage",
+    "_rebuild_nested_tensor",
+    "_rebuild_wrapper_subclass",
+    "_rebuild_device_tensor_from_numpy",
+    "_rebuild_device_tensor_from_cpu_tensor",
+  ].map((name) => `torch._utils.${name}`),
+]);
+
+const SMALL_INTS = /^u?int[1-7]$/;
+const TENSOR_CLASS = /^torch(\.(cuda|sparse|xpu|hpu|mps))?(\.sparse)?$/;
+
+/** Whether torch.load(weights_only=True) accepts this class or function by default. */
+export function isWeightsOnlyGlobal(global: PyGlobal): boolean {
+  const { module, name } = global;
+  if (ALLOWED.has(global.toString()) || isStorageClass(global)) return true;
+  if (module === "torch" && (isDType(name) || SMALL_INTS.test(name))) return true;
+  return TENSOR_CLASS.test(module) && name.endsWith("Tensor") && STORAGE_DTYPES.has(`${name.slice(0, -6)}Storage`);
+}

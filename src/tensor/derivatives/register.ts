@@ -1,0 +1,11 @@
+import * as tf from "@tensorflow/tfjs-core";
+import { ELEMENTWISE } from "./elementwise.js";
+import { PRODUCTS } from "./products.js";
+import { REDUCTIONS } from "./reductions.js";
+import { SHAPES } from "./shapes.js";
+
+/**
+ * tfjs-core in Node comes with the tape and without the derivatives: those lie in the union package, together with
+ * layers, converters and browser backends. These are ltrain's own, with torch's rules where tfjs has others.
+ */
+for (const derivative of [...ELEMENTWISE, ...PRODUCTS, ...REDUCTIONS, ...SHAPES]) tf.registerGradient(derivative);

@@ -1,0 +1,62 @@
+import { createRequire } from "node:module";
+import util from "node:util";
+import { LtrainError } from "../errors.js";
+import { tf } from "./tf.js";
+
+/** TensorFlow for Node, as it was found. */
+export interface NodeGpu {
+  /** The name of its tfjs backend. */
+  readonly backend: string;
+  /** For people. */
+  readonly device: string;
+  readonly usesGpu: boolean;
+}
+
+/** What tfjs-node-gpu's backend tells of itself. */
+interface NodeBackend {
+  readonly isUsingGpuDevice?: boolean;
+}
+
+const PACKAGE = "@tensorflow/tfjs-node-gpu";
+let loaded: NodeGpu | undefined;
+
+/** Load @tensorflow/tfjs-node-gpu; engine.unavailable says why it cannot be. The backend in use stays what it was. */
+export function loadNodeGpu(): NodeGpu {
+  if (loaded !== undefined) return loaded;
+  const before = tf.getBackend() as string | undefined; // nothing before the first tensor
+  shimUtil();
+  try {
+    createRequire(import.meta.url)(PACKAGE);
+  } catch (cause) {
+    throw unavailable(cause);
+  }
+  const backend = tf.findBackend("tensorflow") as NodeBackend | null;
+  if (backend === null) throw unavailable(new Error("it loaded another copy of tfjs-core than ltrain's"));
+  if (before !== undefined) void tf.setBackend(before);
+  const usesGpu = backend.isUsingGpuDevice === true;
+  loaded = { backend: "tensorflow", device: usesGpu ? "CUDA device (TensorFlow)" : "cpu (TensorFlow)", usesGpu };
+  return loaded;
+}
+
+/** tfjs-node 4.22 calls functions that Node 23 took out of node:util. */
+function shimUtil(): void {
+  const shims = {
+    isNullOrUndefined: (value: unknown): boolean => value === null || value === undefined,
+    isArray: (value: unknown): boolean => Array.isArray(value),
+  };
+  for (const [name, shim] of Object.entries(shims)) {
+    if (!(name in util)) Object.defineProperty(util, name, { value: shim, configurable: true });
+  }
+}
+
+function unavailable(cause: unknown): LtrainError {
+  const message = cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : String(cause);
+  const missing = cause instanceof Error && "code" in cause && cause.code === "MODULE_NOT_FOUND";
+  return new LtrainError(
+    "engine.unavailable",
+    missing
+      ? `the engine tfjs-node-gpu is not available: ${PACKAGE} is not installed`
+      : `the engine tfjs-node-gpu is not available: ${PACKAGE} is installed and does not load (${message.trim()})`,
+    { hint: "its native part needs CUDA and a build for this machine; --engine tfjs runs everywhere", cause },
+  );
+}

@@ -1,0 +1,99 @@
+import type { DataLoader } from "../data/dataLoader.js";
+import { LtrainError } from "../errors.js";
+import type { FitLoop } from "../loops/fitLoop.js";
+import type { MetricsBoard } from "../loops/metricsBoard.js";
+import { asNumber, float, fromPlain, keyText } from "../pickle/convert.js";
+import { PyDict } from "../pickle/values.js";
+import { StoredTensor, storedTensor } from "../storage/storedTensor.js";
+import { readTensor } from "../storage/strided.js";
+import { defaultGenerator } from "../tensor/generator.js";
+
+/** The version of the `ltrain` entry; a reader takes those it knows. */
+const LTRAIN_VERSION = 1;
+
+/** What the `ltrain` entry is made of. */
+export interface LtrainParts {
+  readonly fitLoop: FitLoop;
+  readonly board: MetricsBoard;
+  readonly logDir: string;
+  readonly engine: string;
+  readonly config: Readonly<Record<string, unknown>> | null;
+}
+
+/** ltrain's own addition to a checkpoint, in plain types: all that a bit-exact resume needs beyond Lightning's parts. */
+export function dumpLtrain(parts: LtrainParts, weightsOnly: boolean): PyDict {
+  const { fitLoop, board, logDir, engine, config } = parts;
+  const own = PyDict.from({ version: LTRAIN_VERSION, config: fromPlain(config), log_dir: logDir, engine });
+  if (weightsOnly) return own;
+  const { batches, epochLoop } = fitLoop;
+  // A batch that was handed out and not trained is handed out again.
+  const trained = Math.min(batches?.batches ?? 0, epochLoop.batchProgress.current.processed);
+  return own
+    .set("rng_state", storedTensor(defaultGenerator.getState()))
+    .set("data", PyDict.from({ train: batches?.state(trained) ?? null }))
+    .set("results", epochLoop.results.stateDict())
+    .set("callback_metrics", dumpMetrics(board.callbackMetrics))
+    .set("progress_bar_metrics", dumpMetrics(board.progressBarMetrics));
+}
+
+/** What a checkpoint's `ltrain` entry says, checked before anything is changed by it. */
+export interface LtrainState {
+  /** Folder of the run that wrote it; "" when there was none. */
+  readonly logDir: string;
+  /** Put the metrics up again, also the half-gathered ones of an unfinished epoch. */
+  restoreMetrics(fitLoop: FitLoop, board: MetricsBoard): void;
+  /** Where the training data goes on: null when the next epoch begins with a fresh pass. */
+  restoreData(fitLoop: FitLoop, loader: DataLoader): void;
+  /** Last of all: the generator as it stood. */
+  restoreRandomState(): void;
+}
+
+/** Read an `ltrain` entry. */
+export async function readLtrain(entry: PyDict): Promise<LtrainState> {
+  const version = entry.get("version");
+  if (version !== LTRAIN_VERSION) {
+    throw new LtrainError(
+      "checkpoint.unsupported",
+      `the checkpoint's ltrain entry has version ${asNumber(version) ?? "none"}, this ltrain knows ${LTRAIN_VERSION}`,
+      { hint: "resume it with the ltrain that wrote it, or a newer one" },
+    );
+  }
+  const random = entry.get("rng_state");
+  const randomState = random instanceof StoredTensor ? await readTensor(random) : null;
+  const results = dictAt(entry, "results");
+  const callbackMetrics = readMetrics(dictAt(entry, "callback_metrics"));
+  const progressBarMetrics = readMetrics(dictAt(entry, "progress_bar_metrics"));
+  const cursor = dictAt(entry, "data")?.get("train");
+  const logDir = entry.get("log_dir");
+  return {
+    logDir: typeof logDir === "string" ? logDir : "",
+    restoreMetrics(fitLoop, board) {
+      board.show({ callback: callbackMetrics, progressBar: progressBarMetrics, log: new Map() });
+      if (results !== null) fitLoop.epochLoop.results.loadStateDict(results);
+    },
+    restoreData(fitLoop, loader) {
+      if (!(cursor instanceof PyDict)) return;
+      // Also of a pass that is over: a generator of the loader's own must stand where it stood.
+      const batches = loader.iterate(cursor);
+      if ((fitLoop.resumePoint?.insideEpoch ?? false) || batches.batches === 0) fitLoop.batches = batches;
+    },
+    restoreRandomState() {
+      if (randomState !== null) defaultGenerator.setState(randomState);
+    },
+  };
+}
+
+function dictAt(dict: PyDict, key: string): PyDict | null {
+  const value = dict.get(key);
+  return value instanceof PyDict ? value : null;
+}
+
+function dumpMetrics(metrics: ReadonlyMap<string, number>): PyDict {
+  return new PyDict([...metrics].map(([name, value]) => [name, float(value)]));
+}
+
+function readMetrics(metrics: PyDict | null): Map<string, number> {
+  const read = new Map<string, number>();
+  for (const [name, value] of metrics ?? []) read.set(keyText(name), asNumber(value) ?? Number.NaN);
+  return read;
+}

@@ -1,0 +1,132 @@
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { LightningModule } from "../core/lightningModule.js";
+import { LtrainError } from "../errors.js";
+import { restoreLoops } from "../loops/loopsState.js";
+import { findResumePoint } from "../loops/resumePoint.js";
+import { userCode } from "../loops/userFailure.js";
+import { keyText } from "../pickle/convert.js";
+import { PyDict } from "../pickle/values.js";
+import type { HostTensor } from "../storage/hostTensor.js";
+import { readTensor } from "../storage/strided.js";
+import type { Variable } from "../tensor/variable.js";
+import type { FitRun } from "./fitRun.js";
+import { inMemory } from "./inMemory.js";
+import type { LtrainState } from "./ltrainState.js";
+import { readLtrain } from "./ltrainState.js";
+
+/** Where a run comes from, and who is to make it. */
+export interface RestoreParts {
+  readonly checkpoint: Checkpoint;
+  readonly path: string;
+  readonly module: LightningModule;
+  /** Makes the run with a fresh optimizer; called once the weights are known to fit. */
+  readonly configure: () => Promise<FitRun>;
+  readonly warn: (message: string) => void;
+}
+
+/** A run that stands where the checkpoint says. */
+export interface RestoredRun {
+  readonly run: FitRun;
+  /** ltrain's own entry, whose data position and random state are to be set last; null in a file of Lightning's. */
+  readonly ltrain: LtrainState | null;
+}
+
+type Write = (variable: Variable, value: HostTensor) => void;
+
+/**
+ * Make a run out of a checkpoint. Everything in it is compared with what is here before a weight, a callback or the
+ * data module is changed; only the fresh optimizer, schedulers and loops take their numbers while being compared.
+ */
+export async function restoreRun(parts: RestoreParts): Promise<RestoredRun> {
+  const { checkpoint, module } = parts;
+  requireTrainingState(checkpoint, parts.path);
+  await userCode(`${module.constructor.name}.onLoadCheckpoint`, () => module.onLoadCheckpoint?.(checkpoint));
+  const writes: Parameters<Write>[] = [];
+  const stage: Write = (variable, value) => writes.push([variable, value]);
+
+  const tensors = new Map<string, HostTensor>();
+  for (const [name, tensor] of checkpoint.stateDict.tensors) tensors.set(name, await readTensor(tensor));
+  module.loadState(tensors, stage);
+
+  const run = await parts.configure();
+  const optimizerStates = sameNumber("optimizer", checkpoint.optimizerStates ?? [], 1);
+  const schedulerStates = sameNumber("lr scheduler", checkpoint.lrSchedulers ?? [], run.schedulers.length);
+  for (const state of optimizerStates) await run.optimizer.loadStateDict(state, stage);
+  for (const [i, { scheduler }] of run.schedulers.entries()) {
+    const state = schedulerStates[i];
+    if (state !== undefined) scheduler.loadStateDict(await inMemory(state));
+  }
+  restoreLoops(run.fitLoop, checkpoint.loops ?? new PyDict());
+  const ltrain = checkpoint.ltrain === null ? null : await readLtrain(checkpoint.ltrain);
+
+  for (const [variable, value] of writes) run.executor.write(variable, value);
+  await restoreOthers(run, parts);
+  // Lightning leaves a cut epoch behind, unless it counts steps; where the data position is known, nothing is lost.
+  const continueCutShort = ltrain !== null || run.trainer.maxSteps !== -1;
+  run.fitLoop.resumePoint = findResumePoint(run.fitLoop, { continueCutShort });
+  ltrain?.restoreMetrics(run.fitLoop, run.board);
+  return { run, ltrain };
+}
+
+/** The parts without which training cannot go on, by their name in the file. */
+const NEEDED = {
+  loops: "loops",
+  optimizerStates: "optimizer_states",
+  lrSchedulers: "lr_schedulers",
+} as const satisfies Partial<Record<keyof Checkpoint, string>>;
+
+/** Refuse a file that holds weights and not a training run, naming what it lacks. */
+function requireTrainingState(checkpoint: Checkpoint, path: string): void {
+  const missing = (Object.keys(NEEDED) as (keyof typeof NEEDED)[]).filter((part) => checkpoint[part] === null);
+  if (missing.length === 0) return;
+  throw new LtrainError(
+    "checkpoint.mismatch",
+    `${path} cannot be resumed from: it has no ${missing.map((part) => NEEDED[part]).join(", no ")}`,
+    { hint: "it holds weights only; resume from a full checkpoint of the run" },
+  );
+}
+
+/** Data module, callbacks and precision take their state, in Lightning's order. */
+async function restoreOthers(run: FitRun, { checkpoint, warn }: RestoreParts): Promise<void> {
+  const { datamodule, precision } = run;
+  const data = checkpoint.datamodule;
+  if (data !== null && data.key === datamodule.constructor.name && data.state instanceof PyDict) {
+    const state = await inMemory(data.state);
+    await userCode(`${data.key}.loadStateDict`, () => datamodule.loadStateDict?.(state));
+  }
+  for (const callback of run.callbacks) {
+    const place = `${callback.constructor.name}.onLoadCheckpoint`;
+    await userCode(place, () => callback.onLoadCheckpoint?.(run.trainer, run.module, checkpoint));
+  }
+  await restoreCallbacks(run, await inMemory(checkpoint.callbacks ?? new PyDict()), warn);
+  const saved = checkpoint.precision;
+  if (saved === null) return;
+  if (saved.key === precision.stateKey) precision.loadStateDict(saved.state);
+  else warn(`the state of ${saved.key} in the checkpoint is not used: precision is ${precision.name}`);
+}
+
+async function restoreCallbacks(run: FitRun, states: PyDict, warn: RestoreParts["warn"]): Promise<void> {
+  for (const callback of run.callbacks) {
+    const state = states.get(callback.stateKey);
+    if (!(state instanceof PyDict)) continue;
+    states.delete(callback.stateKey);
+    await userCode(`${callback.constructor.name}.loadStateDict`, () => callback.loadStateDict?.(state));
+  }
+  if (states.size === 0) return;
+  for (const [key, state] of states) run.unclaimedCallbacks.set(key, state);
+  const names = states.keys().map(keyText).join(", ");
+  warn(`the checkpoint has the state of callbacks that are not configured here; it is kept: ${names}`);
+}
+
+function sameNumber(what: string, states: readonly PyDict[], here: number): readonly PyDict[] {
+  if (states.length === here) return states;
+  throw new LtrainError(
+    "checkpoint.mismatch",
+    `the checkpoint has the state of ${counted(states.length, what)}, this run has ${counted(here, what)}`,
+    { hint: "configureOptimizers must give what it gave when the checkpoint was written" },
+  );
+}
+
+function counted(n: number, what: string): string {
+  return n === 1 ? `1 ${what}` : `${n === 0 ? "no" : n} ${what}s`;
+}

@@ -1,0 +1,119 @@
+import { LtrainError } from "../errors.js";
+import type { ArchiveEnd } from "./endRecord.js";
+import { DIRECTORY_ENTRY, FLAGS, LOCAL_HEADER, readUint64, SATURATED_32, viewOf, ZIP64_EXTRA } from "./records.js";
+import type { DirectoryRecord } from "./zipEntry.js";
+
+/** The records of a central directory, in its order; none overlaps another or the directory. */
+export function readDirectory(bytes: Uint8Array, end: ArchiveEnd): DirectoryRecord[] {
+  const view = viewOf(bytes);
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const records: DirectoryRecord[] = [];
+  let at = 0;
+  while (records.length < end.entryCount) {
+    const place = end.offset + at;
+    if (at + DIRECTORY_ENTRY.byteLength > bytes.byteLength) {
+      throw malformed(
+        `the central directory ends at byte ${place} after ${records.length} of ${end.entryCount} records`,
+      );
+    }
+    if (view.getUint32(at, true) !== DIRECTORY_ENTRY.signature) {
+      throw malformed(`there is no directory record at byte ${place}, after ${records.length} of ${end.entryCount}`);
+    }
+    const nameLength = view.getUint16(at + 28, true);
+    const extraLength = view.getUint16(at + 30, true);
+    const next = at + DIRECTORY_ENTRY.byteLength + nameLength + extraLength + view.getUint16(at + 32, true);
+    if (next > bytes.byteLength) throw malformed(`the directory record at byte ${place} reaches beyond the directory`);
+    records.push(readRecord(buffer, view, at, place));
+    at = next;
+  }
+  if (at !== bytes.byteLength) {
+    throw malformed(
+      `the central directory has ${bytes.byteLength - at} bytes more than its ${records.length} records need`,
+    );
+  }
+  refuseOverlaps(records, end.offset);
+  return records;
+}
+
+function readRecord(buffer: Buffer, view: DataView, at: number, place: number): DirectoryRecord {
+  const nameLength = view.getUint16(at + 28, true);
+  const nameStart = at + DIRECTORY_ENTRY.byteLength;
+  const name = decodeName(buffer, nameStart, nameStart + nameLength);
+  if ((view.getUint16(at + 8, true) & FLAGS.encrypted) !== 0) {
+    throw new LtrainError("checkpoint.unsupported", `record "${name}" is encrypted`, {
+      hint: "decrypt the archive first",
+    });
+  }
+  const extraStart = nameStart + nameLength;
+  const wide = zip64Numbers(view, extraStart, extraStart + view.getUint16(at + 30, true));
+  const widened = (value: number): number => {
+    if (value !== SATURATED_32) return value;
+    // Without the block the number may be meant: exactly 4 GiB - 1; the bounds decide.
+    return wide.next() ?? value;
+  };
+  const byteLength = widened(view.getUint32(at + 24, true));
+  const compressedLength = widened(view.getUint32(at + 20, true));
+  const offset = widened(view.getUint32(at + 42, true));
+  const method = view.getUint16(at + 10, true);
+  if (method === 0 && byteLength !== compressedLength) {
+    throw malformed(
+      `record "${name}" (directory byte ${place}) is stored as it is, and is ${byteLength} bytes long and ${compressedLength} in the file`,
+    );
+  }
+  return { name, nameLength, method, crc32: view.getUint32(at + 16, true), byteLength, compressedLength, offset };
+}
+
+/** The 64-bit numbers of the zip64 block, one after the other; which ones there are depends on what is saturated. */
+function zip64Numbers(view: DataView, start: number, end: number): { next(): number | undefined } {
+  let at = end;
+  let stop = end;
+  for (let block = start; block + 4 <= end;) {
+    const length = view.getUint16(block + 2, true);
+    if (view.getUint16(block, true) === ZIP64_EXTRA) {
+      at = block + 4;
+      stop = Math.min(at + length, end);
+      break;
+    }
+    block += 4 + length;
+  }
+  return {
+    next() {
+      if (at + 8 > stop) return undefined;
+      at += 8;
+      return readUint64(view, at - 8);
+    },
+  };
+}
+
+/** Names are UTF-8 whether or not the flag says so; bytes that are not are kept, one character each. */
+function decodeName(buffer: Buffer, start: number, end: number): string {
+  const name = buffer.toString("utf8", start, end);
+  return name.includes("\ufffd") ? buffer.toString("latin1", start, end) : name;
+}
+
+/** Overlapping records are how a small file pretends to be a large one. */
+function refuseOverlaps(records: readonly DirectoryRecord[], directoryOffset: number): void {
+  const inOrder = records.every((record, i) => i === 0 || (records[i - 1]?.offset ?? 0) <= record.offset);
+  const byOffset = inOrder ? records : records.slice().sort((a, b) => a.offset - b.offset);
+  let free = 0;
+  let before = "";
+  for (const record of byOffset) {
+    if (record.offset < free) {
+      throw malformed(`records "${before}" and "${record.name}" overlap at byte ${record.offset}`);
+    }
+    free = record.offset + LOCAL_HEADER.byteLength + record.nameLength + record.compressedLength;
+    before = record.name;
+    if (free > directoryOffset) {
+      throw malformed(
+        `record "${record.name}" needs ${record.compressedLength} bytes from byte ${record.offset}, ` +
+          `but the central directory begins at byte ${directoryOffset}`,
+      );
+    }
+  }
+}
+
+function malformed(message: string): LtrainError {
+  return new LtrainError("checkpoint.malformed", message, {
+    hint: "the file may be damaged or cut short; compare it with the original",
+  });
+}
