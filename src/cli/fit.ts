@@ -3,6 +3,7 @@ import { Callback } from "../core/callback.js";
 import type { TrainerState } from "../core/trainerState.js";
 import type { RunFolder } from "../config/classEntry.js";
 import type { Config } from "../config/config.js";
+import type { Run } from "../config/instantiate.js";
 import { instantiate } from "../config/instantiate.js";
 import type { ResolvedConfig } from "../config/loadConfig.js";
 import { printConfig } from "../config/printConfig.js";
@@ -14,6 +15,7 @@ import { JsonEvents, fitEnd, writeEvent } from "./jsonEvents.js";
 import { commandLine } from "./shellWords.js";
 import type { SignalWatch } from "./signals.js";
 import { watchSignals } from "./signals.js";
+import { StopCheckpoint } from "./stopCheckpoint.js";
 import { formatCount, plural } from "./units.js";
 
 /** How a run is told, and where it starts from. */
@@ -57,10 +59,15 @@ async function fit(
   say: (line: string) => void,
 ): Promise<FitResult> {
   const report = new StartReport(say);
-  const run = instantiate(resolved, {
+  const stopCheckpoint = new StopCheckpoint({
+    isStopped: () => signals.exitCode !== null,
+    callbacks: () => run.trainer.options.callbacks,
+  });
+  const events = setup.json ? [new JsonEvents(terminal.stdout)] : [];
+  const run: Run = instantiate(resolved, {
     ...(setup.quiet ? {} : { terminal }),
     showProgress: !setup.json,
-    extraCallbacks: setup.json ? [report, new JsonEvents(terminal.stdout)] : [report],
+    extraCallbacks: [report, ...events, stopCheckpoint],
     ...(setup.runFolder === undefined ? {} : { runFolder: setup.runFolder }),
     onWarning: (message) => {
       say(`warning: ${message}`);

@@ -12,6 +12,7 @@ import {
   sgdArgs,
   stepLrArgs,
 } from "./builtInArgs.js";
+import type { CSVDataModuleArgs } from "../demos/csvDataModule.js";
 import { CSVLogger } from "../loggers/csvLogger.js";
 import type { StepLROptions } from "../optim/schedules.js";
 
@@ -60,7 +61,7 @@ export const BUILT_IN: readonly AnyClassEntry[] = [
     inputPaths: ["path"],
     load: async () => {
       const { CSVDataModule } = await import("../demos/csvDataModule.js");
-      return (args) => new CSVDataModule(args as ConstructorParameters<typeof CSVDataModule>[0]);
+      return (args) => new CSVDataModule(args as unknown as CSVDataModuleArgs);
     },
   },
   {

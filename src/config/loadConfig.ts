@@ -70,9 +70,7 @@ async function mergeSources(sources: ConfigSources, complaints: Complaints): Pro
     const node = await readConfigFile(path, complaints);
     if (node !== undefined) root = mergeNodes(root, normalizeClasses(node), isSameClass);
   }
-  const options = (sources.options ?? []).map((option) =>
-    optionOverride(option.text, option.path, option.value, complaints),
-  );
+  const options = (sources.options ?? []).map((option) => optionOverride(option.text, option.path, option.value));
   const overrides: Override[] = [...options, ...parseOverrides(sources.overrides, complaints)];
   complaints.throwIfAny();
   const map = root.kind === "map" ? root : emptyMap(start);

@@ -1,7 +1,7 @@
 import type { Complaints } from "./complaints.js";
 import { dotted } from "./complaints.js";
 import type { ConfigNode, MapNode } from "./configNode.js";
-import { emptyMap, mapOf, nodeAt, plainOf } from "./configNode.js";
+import { emptyMap, mapOf, nodeAt } from "./configNode.js";
 import type { SameClass } from "./mergeNodes.js";
 import { CLASS_KEYS, fullClassList, mergeNodes, normalizeClasses } from "./mergeNodes.js";
 import type { Origin } from "./origin.js";
@@ -35,16 +35,16 @@ export function parseOverrides(words: readonly string[], complaints: Complaints)
     }
     if (joined === undefined) at += 1;
     const origin: Origin = { kind: "override", text: joined === undefined ? `${word} ${raw}` : word };
-    const value = readOverrideValue(raw, origin, complaints);
+    const value = readOverrideValue(raw, origin);
     overrides.push({ path: fullPath(key.split(".")), append: plus === "+", value, origin });
   }
   return overrides;
 }
 
 /** An option of the command itself, such as `--engine tfjs`, as the config key it stands for. */
-export function optionOverride(text: string, path: readonly string[], value: string, complaints: Complaints): Override {
+export function optionOverride(text: string, path: readonly string[], value: string): Override {
   const origin: Origin = { kind: "override", text };
-  return { path, append: false, value: readOverrideValue(value, origin, complaints), origin };
+  return { path, append: false, value: readOverrideValue(value, origin), origin };
 }
 
 /** `--model.lr` is short for `--model.init_args.lr`. */
@@ -118,9 +118,4 @@ function withItem(
   const tree = rest.reduceRight((node, key) => mapOf(key, node, override.origin), override.value);
   const changed = mergeNodes(item, tree, sameClass);
   return { ...list, items: list.items.map((before, at) => (at === index ? changed : before)) };
-}
-
-/** What an override says, for messages and for repeating a command. */
-export function overrideText(override: Override): string {
-  return `--${dotted(override.path)} ${JSON.stringify(plainOf(override.value))}`;
 }

@@ -1,6 +1,6 @@
 import type { Alias, Document, Node, Scalar as YamlScalar, YAMLMap } from "yaml";
 import { LineCounter, isAlias, isMap, isPair, isScalar, isSeq, parseDocument } from "yaml";
-import type { Complaints } from "./complaints.js";
+import { Complaints } from "./complaints.js";
 import type { ConfigNode, Entry, ScalarNode } from "./configNode.js";
 import type { Origin } from "./origin.js";
 
@@ -22,11 +22,14 @@ export function readYaml(text: string, path: string, complaints: Complaints): Co
   return new NodeReader(document, originAt, complaints).read(document.contents);
 }
 
-/** One word of the command line as a YAML value; what is not YAML is a string. */
-export function readOverrideValue(raw: string, origin: Origin, complaints: Complaints): ConfigNode {
+/** One word of the command line as a YAML value; what is not YAML is a string: `{epoch}: #1` is a file name. */
+export function readOverrideValue(raw: string, origin: Origin): ConfigNode {
+  const text: ConfigNode = { kind: "scalar", origin, raw, value: raw };
   const document = parseDocument(raw, { prettyErrors: false, logLevel: "error" });
-  if (document.errors.length > 0) return { kind: "scalar", origin, raw, value: raw };
-  return { ...new NodeReader(document, () => origin, complaints).read(document.contents), raw };
+  if (document.errors.length > 0) return text;
+  const complaints = new Complaints();
+  const node = new NodeReader(document, () => origin, complaints).read(document.contents);
+  return complaints.count === 0 ? { ...node, raw } : text;
 }
 
 /** Walks the parsed document; every node keeps the place where it starts. */

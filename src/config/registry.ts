@@ -62,6 +62,9 @@ export function unknownClass(kind: ClassKind, classPath: string): string {
   if (elsewhere !== undefined)
     return `${classPath} is a ${KINDS[elsewhere.kind].label}, not a ${label}; there is ${names.join(", ")}`;
   const near = nearest(classPath.split(".").at(-1) ?? classPath, names);
+  if (near === undefined && /^(torch|lightning|pytorch_lightning)\./.test(classPath)) {
+    return `${classPath} is not here yet; there is ${names.join(", ")}`;
+  }
   const way =
     near === undefined ? `there is ${names.join(", ")}, or your own as ./file.ts:ClassName` : `did you mean ${near}?`;
   return `there is no ${label} called ${JSON.stringify(classPath)}; ${way}`;

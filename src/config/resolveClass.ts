@@ -253,7 +253,8 @@ function guarded<Kind extends ClassKind>(
     try {
       return call(args, ...given);
     } catch (error) {
-      if (error instanceof LtrainError || !(error instanceof Error)) throw error;
+      if (error instanceof LtrainError) throw withPlace(error, origin);
+      if (!(error instanceof Error)) throw error;
       const place = file === undefined ? undefined : placeInStack(error, file);
       const text = `${placeOf(origin)}: the ${KINDS[kind].label} ${name} cannot be made: ${error.name}: ${error.message}`;
       throw new LtrainError("user.failed", text, {
@@ -262,4 +263,11 @@ function guarded<Kind extends ClassKind>(
       });
     }
   };
+}
+
+/** What a built-in constructor refuses is a mistake of the config. */
+function withPlace(error: LtrainError, origin: Origin): LtrainError {
+  if (error.code !== "config.invalid" && error.code !== "argument.invalid") return error;
+  const hint = error.hint === undefined ? {} : { hint: error.hint };
+  return new LtrainError("config.invalid", `${placeOf(origin)}: ${error.message}`, { cause: error, ...hint });
 }

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { basename, dirname, extname, isAbsolute, relative, resolve } from "node:path";
+import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { LtrainError } from "../errors.js";
 import { fileExists, listFolder } from "../io/textFile.js";
@@ -43,16 +43,24 @@ export function parseUserClassPath(classPath: string, folder: string): UserClass
 /** Import the user's file, with TypeScript and `ltrain` itself resolved to this running instance, and find the class in it. */
 export async function loadUserClass(path: UserClassPath): Promise<UserClass> {
   if (!(await fileExists(path.file))) return { problem: await missingFile(path) };
-  let exported: Readonly<Record<string, unknown>>;
+  const own = await ownModules(path.file); // what fails here is ours, not the user's
+  let exported: Modules;
   try {
-    exported = await importUserModule(path.file);
+    exported = await importUserModule(path.file, own);
   } catch (error) {
-    return { problem: `${display(path.file)} cannot be loaded: ${firstLine(error)}` };
+    return { problem: `${display(path.file)} cannot be loaded: ${loadProblem(error)}` };
   }
   const found = exported[path.exportName];
   if (found === undefined) return { problem: missingExport(path, Object.keys(exported)) };
   if (typeof found !== "function") return { problem: `${path.exportName} in ${display(path.file)} is not a class` };
   return { found: found as UserConstructor };
+}
+
+/** What stopped a file from loading, with the place that jiti's compiler puts on a line of its own. */
+function loadProblem(error: unknown): string {
+  const place = error instanceof Error ? /^\s*(\/\S+):(\d+):\d+$/m.exec(error.message) : null;
+  const text = firstLine(error).replace(/^ParseError: /, "");
+  return place === null ? text : `${text} (${display(place[1] ?? "")}:${place[2] ?? ""})`;
 }
 
 async function missingFile(path: UserClassPath): Promise<string> {
@@ -86,21 +94,26 @@ function firstLine(error: unknown): string {
 /** What a user's file may import without installing anything: ltrain by its public names. */
 const OWN_NAMES = ["ltrain", "ltrain/nn", "ltrain/optim", "ltrain/data", "ltrain/callbacks", "ltrain/checkpoint"];
 
-const loaded = new Map<string, Promise<Readonly<Record<string, unknown>>>>();
+/** Modules or their exports, by name. */
+type Modules = Readonly<Record<string, unknown>>;
+
+const loaded = new Map<string, Promise<Modules>>();
 
 /** Each file is imported once, so that two class_paths into it share its classes. */
-function importUserModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+function importUserModule(file: string, own: Modules): Promise<Modules> {
   const before = loaded.get(file);
   if (before !== undefined) return before;
-  const promise = importFresh(file);
+  const promise = importFresh(file, own);
   loaded.set(file, promise);
   return promise;
 }
 
-async function importFresh(file: string): Promise<Readonly<Record<string, unknown>>> {
+async function importFresh(file: string, own: Modules): Promise<Modules> {
   const { createJiti } = await import("jiti");
   const url = pathToFileURL(file).href;
-  const jiti = createJiti(url, { virtualModules: await ownModules(file), interopDefault: false, fsCache: false });
+  // Lines stay where they are, so that an error's stack names the user's own.
+  const transformOptions = { retainLines: true };
+  const jiti = createJiti(url, { virtualModules: own, interopDefault: false, fsCache: false, transformOptions });
   return await jiti.import(file);
 }
 
@@ -108,10 +121,10 @@ async function importFresh(file: string): Promise<Readonly<Record<string, unknow
  * The running instance under its own name: were `ltrain` imported a second time, a user's LightningModule would extend
  * a class that is not ours. zod comes along for `static initArgs` where the user has none installed.
  */
-async function ownModules(file: string): Promise<Record<string, unknown>> {
+async function ownModules(file: string): Promise<Modules> {
   const modules: Record<string, unknown> = {};
   for (const name of OWN_NAMES) modules[name] = await import(name);
-  if (extname(file) !== "" && !canResolve("zod", file)) modules["zod"] = await import("zod");
+  if (!canResolve("zod", file)) modules["zod"] = await import("zod");
   return modules;
 }
 
@@ -126,21 +139,27 @@ function canResolve(name: string, from: string): boolean {
 
 /** What went wrong while a user's code ran, as user.failed with the line that threw; anything else stays as it is. */
 export function userFailure(error: unknown, classPaths: readonly string[]): unknown {
-  if (!(error instanceof Error) || error instanceof LtrainError) return error;
-  const files = classPaths.flatMap((path) => FILE_CLASS.exec(path)?.[1] ?? []);
-  const lines = (error.stack ?? "").split("\n");
-  const file = files.find((path) => lines.some((line) => line.includes(path)));
+  const thrown = error instanceof LtrainError ? error.cause : error;
+  if (!(thrown instanceof Error) || thrown instanceof LtrainError) return error;
+  const stack = thrown.stack ?? "";
+  const file = classPaths
+    .flatMap((path) => FILE_CLASS.exec(path)?.[1] ?? [])
+    .find((path) => stack.includes(`${path}:`));
   if (file === undefined) return error;
-  const place = placeInStack(error, file);
-  return new LtrainError("user.failed", `${display(file)} threw ${error.name}: ${firstLine(error)}`, {
-    cause: error,
-    ...(place === undefined ? {} : { hint: `thrown at ${place}` }),
-  });
+  const place = placeInStack(thrown, file);
+  const hint = place === undefined ? {} : { hint: `thrown at ${place}` };
+  if (!(error instanceof LtrainError)) {
+    return new LtrainError("user.failed", `${display(file)} threw ${thrown.name}: ${firstLine(thrown)}`, {
+      cause: thrown,
+      ...hint,
+    });
+  }
+  return error.hint === undefined ? new LtrainError(error.code, error.message, { cause: thrown, ...hint }) : error;
 }
 
 /** The topmost line of a stack that lies in a file. */
 export function placeInStack(error: Error, file: string): string | undefined {
   const line = (error.stack ?? "").split("\n").find((text) => /^\s+at /.test(text) && text.includes(`${file}:`));
-  const place = line === undefined ? undefined : /:(\d+:\d+)\)?$/.exec(line.trim())?.[1];
+  const place = line === undefined ? undefined : /:(\d+):\d+\)?$/.exec(line.trim())?.[1];
   return place === undefined ? undefined : `${display(file)}:${place}`;
 }

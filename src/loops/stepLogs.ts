@@ -18,6 +18,8 @@ interface Declaration {
 
 interface WaitingOutputs {
   readonly outputs: StepOutputs;
+  /** The weight of each output that was logged with one of its own, and of all others. */
+  readonly ownSizes: ReadonlyMap<string, number>;
   readonly batchSize: number;
 }
 
@@ -55,7 +57,7 @@ export class StepLogs {
   async add(outputs: StepOutputs, batchSize: number): Promise<void> {
     const gathers = [...this.#declared.values()].some(({ options }) => options.onEpoch);
     if (!gathers) this.dispose();
-    this.#waiting.push({ outputs, batchSize });
+    this.#waiting.push({ outputs, batchSize, ownSizes: this.#ownSizes() });
     if (this.#waiting.length >= MAX_WAITING) await this.settle();
   }
 
@@ -77,7 +79,7 @@ export class StepLogs {
     const waiting = this.#waiting;
     this.#waiting = [];
     try {
-      for (const { outputs, batchSize } of waiting) this.#last = await this.#read(outputs, batchSize);
+      for (const each of waiting) this.#last = await this.#read(each);
     } finally {
       for (const { outputs } of waiting) outputs.dispose();
     }
@@ -89,7 +91,7 @@ export class StepLogs {
     this.#waiting = [];
   }
 
-  async #read(outputs: StepOutputs, batchSize: number): Promise<StepResult> {
+  async #read({ outputs, batchSize, ownSizes }: WaitingOutputs): Promise<StepResult> {
     const result: Record<string, number> = {};
     for (const output of outputs.names) {
       const value = await outputs.scalar(output);
@@ -99,9 +101,15 @@ export class StepLogs {
         continue;
       }
       result[declared.name] ??= value;
-      this.#results.log(this.#hook, declared.name, value, declared.options, declared.batchSize ?? batchSize);
+      this.#results.log(this.#hook, declared.name, value, declared.options, ownSizes.get(output) ?? batchSize);
     }
     return result;
+  }
+
+  #ownSizes(): ReadonlyMap<string, number> {
+    const own = new Map<string, number>();
+    for (const [output, { batchSize }] of this.#declared) if (batchSize !== undefined) own.set(output, batchSize);
+    return own;
   }
 
   #declare(name: string, options: LogOptions): Declaration {
