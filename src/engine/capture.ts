@@ -53,17 +53,21 @@ export function captureStep(step: StepFunction, inputs: Readonly<Record<string, 
       placeholders[name] = backend.tensor(value);
     }
     const state = new StateWatch(backend);
-    const results = observeVariables(state, () => step(placeholders));
-    const outputs = Object.entries(results).map(([name, tensor]): Port => {
-      return { name: outputPort(name), value: backend.value(tensor) };
-    });
-    const graph: Graph = {
-      inputs: [...ports, ...state.inputs],
-      nodes: backend.builder.nodes,
-      outputs: [...outputs, ...state.outputs()],
-    };
-    checkGraph(graph);
-    return { graph, variables: state.variables, inputs: Object.keys(inputs), outputs: Object.keys(results) };
+    try {
+      const results = observeVariables(state, () => step(placeholders));
+      const outputs = Object.entries(results).map(([name, tensor]): Port => {
+        return { name: outputPort(name), value: backend.value(tensor) };
+      });
+      const graph: Graph = {
+        inputs: [...ports, ...state.inputs],
+        nodes: backend.builder.nodes,
+        outputs: [...outputs, ...state.outputs()],
+      };
+      checkGraph(graph);
+      return { graph, variables: state.variables, inputs: Object.keys(inputs), outputs: Object.keys(results) };
+    } finally {
+      state.dispose();
+    }
   });
 }
 
@@ -73,6 +77,7 @@ class StateWatch {
   readonly inputs: Port[] = [];
   readonly #current = new Map<Variable, Tensor>();
   readonly #assigned = new Map<Variable, Tensor>();
+  readonly #kept: Tensor[] = [];
   readonly #backend: RecordingBackend;
 
   constructor(backend: RecordingBackend) {
@@ -84,7 +89,7 @@ class StateWatch {
     if (known !== undefined) return known;
     const value = this.#backend.builder.input({ dtype: computeType(variable.dtype), shape: variable.shape });
     this.inputs.push({ name: statePort(this.#indexOf(variable)), value });
-    const tensor = tf.keep(this.#backend.tensor(value));
+    const tensor = this.#keep(this.#backend.tensor(value));
     this.#current.set(variable, tensor);
     return tensor;
   }
@@ -100,7 +105,7 @@ class StateWatch {
     }
     this.#indexOf(variable);
     // A clone outlives the scope that the assigned tensor belongs to.
-    const kept = tf.keep(next.clone());
+    const kept = this.#keep(next.clone());
     this.#current.set(variable, kept);
     this.#assigned.set(variable, kept);
   }
@@ -110,6 +115,16 @@ class StateWatch {
       name: nextStatePort(this.variables.indexOf(variable)),
       value: this.#backend.value(tensor),
     }));
+  }
+
+  /** Give back the tensors that outlived their scopes. */
+  dispose(): void {
+    for (const tensor of this.#kept) tensor.dispose();
+  }
+
+  #keep(tensor: Tensor): Tensor {
+    this.#kept.push(tensor);
+    return tf.keep(tensor);
   }
 
   #indexOf(variable: Variable): number {

@@ -16,13 +16,24 @@ export function onnxModel(graph: Graph, name = "step"): Uint8Array {
   model.varint(1, IR_VERSION);
   model.text(2, "ltrain");
   model.message(7, (body) => {
-    for (const node of namedOutputs(graph, names)) body.message(1, (proto) => writeNode(proto, node, names));
+    for (const node of namedOutputs(graph, names))
+      body.message(1, (proto) => {
+        writeNode(proto, node, names);
+      });
     body.text(2, name);
     for (const [value, constantName] of names.constants) {
-      body.message(5, (proto) => writeTensor(proto, value, constantName));
+      body.message(5, (proto) => {
+        writeTensor(proto, value, constantName);
+      });
     }
-    for (const port of graph.inputs) body.message(11, (proto) => writePort(proto, port));
-    for (const port of graph.outputs) body.message(12, (proto) => writePort(proto, port));
+    for (const port of graph.inputs)
+      body.message(11, (proto) => {
+        writePort(proto, port);
+      });
+    for (const port of graph.outputs)
+      body.message(12, (proto) => {
+        writePort(proto, port);
+      });
   });
   for (const domain of ["", "com.microsoft"]) {
     model.message(8, (proto) => {
@@ -78,7 +89,9 @@ function writeNode(proto: ProtoWriter, node: Node | { from: Value; name: string 
   for (const value of node.outputs) proto.text(2, names.of(value));
   proto.text(4, node.op);
   for (const [key, attribute] of Object.entries(node.attributes)) {
-    proto.message(5, (body) => writeAttribute(body, key, attribute));
+    proto.message(5, (body) => {
+      writeAttribute(body, key, attribute);
+    });
   }
   if (node.domain !== "") proto.text(7, node.domain);
 }

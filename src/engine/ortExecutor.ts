@@ -235,7 +235,7 @@ class OrtOutputs implements StepOutputs {
 
   async tensor(name: string): Promise<HostTensor> {
     const { tensor, spec } = this.#result(name);
-    return fromCompute(await this.#device.download(tensor), spec.dtype as BorderType, spec.shape);
+    return fromCompute(await this.#device.download(tensor), spec.dtype, spec.shape);
   }
 
   dispose(): void {

@@ -1,5 +1,3 @@
-// The Node bundle of tfjs-core has no gradients; this one registers them.
-import "@tensorflow/tfjs-layers";
 import type { StepFunction } from "../../src/engine/executor.js";
 import type { HostTensor } from "../../src/storage/hostTensor.js";
 import { float32Tensor, numelOf, scalarTensor } from "../../src/storage/hostTensor.js";

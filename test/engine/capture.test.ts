@@ -1,4 +1,3 @@
-import "@tensorflow/tfjs-layers";
 import { captureStep } from "../../src/engine/capture.js";
 import type { StepFunction } from "../../src/engine/executor.js";
 import { printGraph } from "../../src/engine/graph.js";
@@ -69,8 +68,8 @@ test.each<[string, (x: Tensor) => Tensor, RegExp]>([
   ).toThrow(
     expect.objectContaining({
       code: "engine.unsupported",
-      message: expect.stringMatching(message),
-      hint: expect.stringContaining("--engine tfjs"),
+      message: expect.stringMatching(message) as string,
+      hint: expect.stringContaining("--engine tfjs") as string,
     }) as Error,
   );
   // And the next capture begins afresh.

@@ -1,5 +1,3 @@
-// The Node bundle of tfjs-core has no gradients; this one registers them.
-import "@tensorflow/tfjs-layers";
 import type { StepFunction } from "../../src/engine/executor.js";
 import { toCompute, computeType } from "../../src/engine/hostValues.js";
 import type { HostTensor } from "../../src/storage/hostTensor.js";
@@ -8,8 +6,6 @@ import { tf } from "../../src/tensor/tf.js";
 
 import type { Variable } from "../../src/tensor/variable.js";
 import { observeVariables } from "../../src/tensor/variable.js";
-
-tf.enableProdMode();
 
 /** Bytes as a tfjs tensor. */
 export function tensorOf(host: HostTensor): Tensor {

@@ -20,6 +20,13 @@ function transpose(b: GraphBuilder, x: Value, perm: readonly number[]): Value {
   return perm.every((axis, i) => axis === i) ? x : b.transpose(x, perm);
 }
 
+/** The sizes of so many equal parts; of parts that are given, the one of -1 is the rest. */
+function splitSizes(full: number, parts: number | readonly number[]): readonly number[] {
+  if (typeof parts === "number") return new Array<number>(parts).fill(full / parts);
+  const rest = full - parts.reduce((sum, size) => sum + Math.max(size, 0), 0);
+  return parts.map((size) => (size < 0 ? rest : size));
+}
+
 /** The parts of an axis one after the other. */
 function split(b: GraphBuilder, x: Value, axis: number, sizes: readonly number[]): Value[] {
   if (sizes.length === 1) return [x];
@@ -102,16 +109,16 @@ export const LAYOUT: LoweringTable = {
   }),
   SplitV: lowering<"x", tf.SplitVAttrs>((b, { x }, { numOrSizeSplits, axis }) => {
     const [along = 0] = axesOf(axis, x.shape.length);
-    // tfjs counts the axis in front only; prepareSplitSize knows a size of -1.
-    const sizes = tf.backend_util.prepareSplitSize({ shape: [...x.shape] } as tf.Tensor, numOrSizeSplits, along);
-    return split(b, x, along, sizes);
+    return split(b, x, along, splitSizes(x.shape[along] ?? 1, numOrSizeSplits));
   }),
   Slice: lowering<"x", tf.SliceAttrs>((b, { x }, { begin, size }) => {
-    const [starts, sizes] = tf.slice_util.parseSliceParams(
-      { shape: [...x.shape], rank: x.shape.length } as tf.Tensor,
-      begin,
-      size,
-    ) as [number[], number[]];
+    const starts = x.shape.map((_, axis) =>
+      typeof begin === "number" ? (axis === 0 ? begin : 0) : (begin[axis] ?? 0),
+    );
+    const sizes = x.shape.map((full, axis) => {
+      const given = typeof size === "number" ? (axis === 0 ? size : -1) : (size[axis] ?? -1);
+      return given < 0 ? full - (starts[axis] ?? 0) : given;
+    });
     return slice(b, x, range(x.shape.length), starts, sizes);
   }),
   StridedSlice: lowering<"x", tf.StridedSliceAttrs>((b, { x }, attributes) => stridedSlice(b, x, attributes)),

@@ -11,6 +11,8 @@ export type Lowering = (
 /** Lowerings by kernel name. */
 export type LoweringTable = Readonly<Record<string, Lowering>>;
 
+/* eslint-disable @typescript-eslint/no-unnecessary-type-parameters -- the parameters are what a table says of a kernel */
+
 /**
  * A lowering with the inputs and attributes that tfjs declares for the kernel (its kernel_names.ts): tfjs has checked
  * them before a kernel runs, so they are not checked again.
@@ -19,7 +21,7 @@ export function lowering<Inputs extends string, Attributes extends object = obje
   write: (b: GraphBuilder, inputs: Readonly<Record<Inputs, Value>>, attributes: Attributes) => Value | readonly Value[],
 ): Lowering {
   return (b, inputs, attributes) => {
-    const result = write(b, inputs as Readonly<Record<Inputs, Value>>, attributes as Attributes);
+    const result = write(b, inputs, attributes as Attributes);
     return "dtype" in result ? [result] : result;
   };
 }

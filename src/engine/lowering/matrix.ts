@@ -31,9 +31,9 @@ function einsumShape(equation: string, operands: readonly Value[]): number[] {
   const [left = "", right = ""] = equation.replaceAll(" ", "").split("->");
   const sizes = new Map<string, number>();
   left.split(",").forEach((term, i) => {
-    [...term].forEach((letter, axis) => sizes.set(letter, sizeOf(operands[i]?.shape ?? [], axis)));
+    Array.from(term).forEach((letter, axis) => sizes.set(letter, sizeOf(operands[i]?.shape ?? [], axis)));
   });
-  return [...right].map((letter) => sizes.get(letter) ?? 1);
+  return Array.from(right, (letter) => sizes.get(letter) ?? 1);
 }
 
 /** Matrix products. */

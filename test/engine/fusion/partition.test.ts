@@ -1,4 +1,3 @@
-import "@tensorflow/tfjs-layers";
 import { captureStep } from "../../../src/engine/capture.js";
 import type { StepFunction } from "../../../src/engine/executor.js";
 import { partition } from "../../../src/engine/fusion/partition.js";
@@ -123,7 +122,9 @@ test("clipping by the norm of all gradients keeps the norm in the graph and scal
   const fused = await compiled(make(), true, 4);
   const plain = await compiled(make(), false, 4);
   fused.forEach((values, i) => {
-    values.forEach((value, at) => expect(Math.abs(value - (plain[i]?.[at] ?? NaN))).toBeLessThan(1e-6));
+    values.forEach((value, at) => {
+      expect(Math.abs(value - (plain[i]?.[at] ?? NaN))).toBeLessThan(1e-6);
+    });
   });
 });
 
