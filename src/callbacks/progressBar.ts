@@ -86,15 +86,14 @@ export class ProgressBar extends Callback {
     if (this.#refreshRate > 0 && this.#isDue()) this.#draw(this.#validating(trainer));
   }
   override onValidationEnd(trainer: TrainerState): void {
-    if (this.#refreshRate > 0 && trainer.stage === "fit" && this.#isLineOpen) this.#draw(this.#training(trainer));
     this.#resume();
+    if (this.#refreshRate > 0 && trainer.stage === "fit" && this.#isLineOpen) this.#drawEpoch(trainer);
   }
 
   /** The epoch as a whole: its own speed, and what validation found. */
   override onTrainEpochEnd(trainer: TrainerState): void {
     if (this.#refreshRate === 0) return;
-    const seconds = this.#epochMillis / 1000;
-    this.#draw({ ...this.#training(trainer), rate: seconds > 0 ? this.#epochTrained / seconds : null });
+    this.#drawEpoch(trainer);
     if (this.#leave) this.#endLine();
   }
 
@@ -133,13 +132,17 @@ export class ProgressBar extends Callback {
     this.#isLineOpen = true;
   }
 
+  #drawEpoch(trainer: TrainerState): void {
+    const seconds = this.#epochMillis / 1000;
+    this.#draw(this.#training(trainer, seconds > 0 ? this.#epochTrained / seconds : null));
+  }
+
   #endLine(): void {
     if (this.#isLineOpen) this.#terminal.stderr.write("\n");
     this.#isLineOpen = false;
   }
 
-  #training(trainer: TrainerState): Progress {
-    const rate = this.#rate();
+  #training(trainer: TrainerState, rate = this.#rate()): Progress {
     const left = batchesLeft(trainer);
     return {
       title: epochTitle(trainer),

@@ -1,5 +1,4 @@
 import { writeFileAtomically } from "../io/atomicFile.js";
-import type { ByteSource } from "../io/byteSource.js";
 import type { FileOperations } from "../io/fileOperations.js";
 import { removeFile } from "../io/textFile.js";
 import { torchLoad } from "../serialization/torchLoad.js";
@@ -8,6 +7,7 @@ import type { Checkpoint } from "./checkpoint.js";
 import { dumpCheckpoint } from "./dumpCheckpoint.js";
 import type { LoadedCheckpoint } from "./loadCheckpoint.js";
 import { loadCheckpoint } from "./loadCheckpoint.js";
+import { readsBack } from "./readsBack.js";
 
 export type { LoadedCheckpoint } from "./loadCheckpoint.js";
 export { loadCheckpoint } from "./loadCheckpoint.js";
@@ -28,13 +28,8 @@ export function torchCheckpointIO(options: { readonly files?: FileOperations } =
     save: (checkpoint, path) =>
       writeFileAtomically(path, (sink) => torchSave(dumpCheckpoint(checkpoint), sink, { prefix: "archive" }), {
         ...options,
-        verify: verifyReadable,
+        verify: readsBack(path, torchLoad),
       }),
     remove: (path) => removeFile(path, options.files),
   };
-}
-
-/** What was just written must open again: its directory, its pickle and the size of every storage. */
-async function verifyReadable(source: ByteSource): Promise<void> {
-  await torchLoad(source);
 }

@@ -44,8 +44,16 @@ export function countParameters(tensors: ReadonlyMap<string, StoredTensor>): Par
   return { ...total, sharedNames, storageBytes, modules: countModules(tensors) };
 }
 
+/** More modules than this are counted one level higher, where there is one: forty blocks say less than "layers". */
+const MANY_MODULES = 32;
+
 function countModules(tensors: ReadonlyMap<string, StoredTensor>): ModuleCount[] {
   const depth = levelOfInterest([...tensors.keys()]);
+  const modules = countAtDepth(tensors, depth);
+  return modules.length > MANY_MODULES && depth > 1 ? countAtDepth(tensors, depth - 1) : modules;
+}
+
+function countAtDepth(tensors: ReadonlyMap<string, StoredTensor>, depth: number): ModuleCount[] {
   const modules = new Map<string, { tensors: number; parameters: number; bytes: number }>();
   for (const [name, tensor] of tensors) {
     const parts = name.split(".");

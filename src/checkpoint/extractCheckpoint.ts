@@ -99,7 +99,11 @@ function selectVersions(
 const MAX_LISTED_PREFIXES = 20;
 
 function noMatch(prefix: string, names: readonly string[]): LtrainError {
-  if (names.length === 0) return new LtrainError("key.missing", "there is no state_dict here, so no key to extract");
+  if (names.length === 0) {
+    return new LtrainError("key.missing", "there is no state_dict here, so there is no key to extract", {
+      hint: "`ltrain inspect` shows what the file has",
+    });
+  }
   const all = modulePrefixes(names);
   const top = all.filter((each) => each.indexOf(".") === each.length - 1);
   const shown = top.length > 0 ? top : names;

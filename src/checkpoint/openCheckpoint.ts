@@ -58,9 +58,11 @@ async function readContent(
   return { format, root: value, foreignGlobals, metadata: new Map() };
 }
 
-/** Readers of bytes do not know what a path is: whoever opened the file adds it to their complaint. */
-function atPath(path: string, error: unknown): unknown {
-  if (!(error instanceof LtrainError) || error.message.includes(path)) return error;
+/** Readers of bytes do not know what a path is: whoever opened the file adds it to their complaint about the file. */
+export function atPath(path: string, error: unknown): unknown {
+  if (!(error instanceof LtrainError) || !error.code.startsWith("checkpoint.") || error.message.includes(path)) {
+    return error;
+  }
   return new LtrainError(error.code, `${path}: ${error.message}`, {
     cause: error,
     ...(error.hint === undefined ? {} : { hint: error.hint }),

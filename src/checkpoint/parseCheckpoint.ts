@@ -1,11 +1,11 @@
 import { LtrainError } from "../errors.js";
 import { asDict, asNumber } from "../pickle/convert.js";
-import { PyDict } from "../pickle/values.js";
+import { PyDict, PyObject } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import { StoredTensor } from "../storage/storedTensor.js";
 import type { Checkpoint, HyperParameters, PrecisionState, StateDict } from "./checkpoint.js";
 import { CHECKPOINT_KEYS, emptyCheckpoint } from "./checkpoint.js";
-import { describeValue } from "./describeValue.js";
+import { className, describeValue } from "./describeValue.js";
 import { migrateCheckpoint } from "./migrateCheckpoint.js";
 
 /**
@@ -194,5 +194,6 @@ function wrongType(key: string, expected: string, value: PyValue): LtrainError {
 export function describeKind(root: PyValue): string {
   if (Array.isArray(root)) return `a list of ${root.length} items`;
   if (root instanceof StoredTensor) return `one ${describeValue(root)}`;
+  if (root instanceof PyObject) return `an object of ${className(root)}`;
   return describeValue(root);
 }

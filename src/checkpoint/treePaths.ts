@@ -72,5 +72,11 @@ function attributesOf(attributes: PyDict | undefined, path: string): { value: Py
 
 function keyPath(key: PyValue, isAtRoot: boolean): string {
   if (typeof key !== "string") return `[${describeValue(key)}]`;
-  return isAtRoot && /^[A-Za-z_][A-Za-z0-9_-]*$/.test(key) ? key : `[${JSON.stringify(key)}]`;
+  return isAtRoot && /^[A-Za-z_][A-Za-z0-9_-]*$/.test(key) ? key : `["${jsonEscaped(key)}"]`;
+}
+
+/** As in JSON, but that half of a surrogate pair stays itself, as Python's json leaves it. */
+function jsonEscaped(text: string): string {
+  const parts = text.split(/(\p{Surrogate})/u);
+  return parts.map((part, index) => (index % 2 === 1 ? part : JSON.stringify(part).slice(1, -1))).join("");
 }

@@ -1,3 +1,5 @@
+import { atPath } from "../checkpoint/openCheckpoint.js";
+import { readsBack } from "../checkpoint/readsBack.js";
 import type { LoadedCheckpoint } from "../checkpoint/loadCheckpoint.js";
 import { loadCheckpoint } from "../checkpoint/loadCheckpoint.js";
 import { countParameters } from "../checkpoint/countParameters.js";
@@ -6,7 +8,6 @@ import type { Extraction } from "../checkpoint/extractCheckpoint.js";
 import { extractStateDict } from "../checkpoint/extractCheckpoint.js";
 import { LtrainError } from "../errors.js";
 import { writeFileAtomically } from "../io/atomicFile.js";
-import type { ByteSource } from "../io/byteSource.js";
 import type { Terminal } from "../io/console.js";
 import { readSafetensors, writeSafetensors } from "../serialization/safetensors.js";
 import { torchLoad } from "../serialization/torchLoad.js";
@@ -48,7 +49,7 @@ export async function runExtract(options: ExtractOptions, terminal: Terminal): P
       format: options.format,
       force: options.force,
     });
-    await WRITERS[output.format](output.path, extraction);
+    await write(output, extraction, input);
     report({ options, loaded, extraction, output }, terminal);
   } finally {
     await loaded.close();
@@ -56,23 +57,25 @@ export async function runExtract(options: ExtractOptions, terminal: Terminal): P
   return 0;
 }
 
+/** Tensors are read while they are written: damage is found only here, and it is the input's. */
+async function write(output: ExtractOutput, extraction: Extraction, input: string): Promise<void> {
+  try {
+    await WRITERS[output.format](output.path, extraction);
+  } catch (error) {
+    throw atPath(input, error);
+  }
+}
+
 const WRITERS: Readonly<Record<ExtractFormat, (path: string, extraction: Extraction) => Promise<void>>> = {
   pt: (path, { stateDict }) =>
     writeFileAtomically(path, (sink) => torchSave(dumpStateDict(stateDict), sink, { prefix: "archive" }), {
-      verify: opensWith(torchLoad),
+      verify: readsBack(path, torchLoad),
     }),
   safetensors: (path, { stateDict }) =>
     writeFileAtomically(path, (sink) => writeSafetensors(stateDict.tensors, sink), {
-      verify: opensWith(readSafetensors),
+      verify: readsBack(path, readSafetensors),
     }),
 };
-
-/** What was just written must open again before it takes its name. */
-function opensWith(read: (source: ByteSource) => Promise<unknown>): (source: ByteSource) => Promise<void> {
-  return async (source) => {
-    await read(source);
-  };
-}
 
 interface Done {
   readonly options: ExtractOptions;
@@ -105,13 +108,15 @@ function report({ options, loaded, extraction, output }: Done, terminal: Termina
     return;
   }
   const size = `${plural(tensors.size, "tensor")}, ${plural(count.parameters, "parameter")}, ${formatBytes(count.bytes)}`;
-  const prefixes = options.prefixes.join(", ");
+  const prefixes = options.prefixes.filter((prefix) => prefix !== "").join(", ");
   terminal.stdout.write(`${printable(`wrote ${output.path}: ${size}`)}\n`);
   terminal.stdout.write(
     printable(
-      options.stripPrefix
-        ? `names: without the prefix ${prefixes}`
-        : `names: kept, with the prefix ${prefixes} (--strip-prefix takes it off)`,
+      prefixes === ""
+        ? "names: as they are"
+        : options.stripPrefix
+          ? `names: without the prefix ${prefixes}`
+          : `names: kept, with the prefix ${prefixes} (--strip-prefix takes it off)`,
     ) + "\n",
   );
   if (output.format !== "safetensors") return;

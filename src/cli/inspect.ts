@@ -1,7 +1,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { emptyCheckpoint } from "../checkpoint/checkpoint.js";
 import type { OpenedFile } from "../checkpoint/openCheckpoint.js";
-import { openCheckpoint } from "../checkpoint/openCheckpoint.js";
+import { atPath, openCheckpoint } from "../checkpoint/openCheckpoint.js";
 import { parseCheckpoint } from "../checkpoint/parseCheckpoint.js";
 import type { Terminal } from "../io/console.js";
 import { PyDict } from "../pickle/values.js";
@@ -22,6 +22,8 @@ export async function runInspect(options: InspectOptions, terminal: Terminal): P
   const file = await openCheckpoint(path);
   try {
     terminal.stdout.write(`${await describe(file, options, terminal)}\n`);
+  } catch (error) {
+    throw atPath(path, error);
   } finally {
     await file.close();
   }

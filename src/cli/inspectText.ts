@@ -104,17 +104,26 @@ function stateDictTitle({ summary, checkpoint }: Inspection): string {
   return `state_dict: ${plural(keys, "key")}, ${plural(parameters, "parameter")}, ${formatBytes(bytes)}${stored}`;
 }
 
+/** The summary is to be read at a glance; --keys and --json have the rest. */
+const MAX_MODULE_ROWS = 40;
+
 async function moduleTable({ summary }: Inspection, stream: TableStream): Promise<string> {
   const { modules, sharedNames } = summary.stateDict;
-  const rows = modules.map(({ name, tensors, parameters, bytes }) => [
-    name === "" ? "(root)" : name,
-    formatCount(tensors),
-    formatCount(parameters),
-    formatBytes(bytes),
-  ]);
+  const rows = modules
+    .slice(0, MAX_MODULE_ROWS)
+    .map(({ name, tensors, parameters, bytes }) => [
+      name === "" ? "(root)" : name,
+      formatCount(tensors),
+      formatCount(parameters),
+      formatBytes(bytes),
+    ]);
   const head = ["module", "tensors", "parameters", "size"];
   const table = await renderTable({ head, rows, numeric: [1, 2, 3], indent: "  " }, stream);
-  return sharedNames.length === 0 ? table : `${table}\n  ${sharedNote(sharedNames)}`;
+  const notes = [
+    ...(modules.length > MAX_MODULE_ROWS ? [`and ${plural(modules.length - MAX_MODULE_ROWS, "more module")}`] : []),
+    ...(sharedNames.length > 0 ? [sharedNote(sharedNames)] : []),
+  ];
+  return [table, ...notes.map((note) => `  ${note}`)].join("\n");
 }
 
 function describeOptimizer({ kind, lr, groups, parameters, stateBytes }: OptimizerSummary): string {

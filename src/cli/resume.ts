@@ -1,6 +1,7 @@
 import { basename, dirname, resolve } from "node:path";
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { loadCheckpoint } from "../checkpoint/checkpointIO.js";
+import { loopPosition } from "../checkpoint/loopPosition.js";
 import type { RunFolder } from "../config/classEntry.js";
 import type { Config } from "../config/config.js";
 import { configChanges, describeChange } from "../config/configChanges.js";
@@ -92,15 +93,16 @@ async function readStart(path: string): Promise<Start> {
   }
 }
 
-/** Epochs that are done. `epoch` alone cannot tell: a file written at an epoch's end counts that epoch as processed only. */
+/**
+ * Epochs that are done. `epoch` alone cannot tell: a file written at an epoch's end counts that epoch as processed only.
+ * An epoch that max_steps cut short counts there too, and is not done: its last batch was not the last.
+ */
 function finishedEpochs(checkpoint: Checkpoint): number {
-  const current = dig(checkpoint.loops, "fit_loop", "epoch_progress", "current");
-  const processed = current instanceof PyDict ? asNumber(current.get("processed")) : undefined;
-  return processed ?? checkpoint.epoch;
-}
-
-function dig(value: PyValue | undefined, ...keys: readonly string[]): PyValue | undefined {
-  return keys.reduce<PyValue | undefined>((at, key) => (at instanceof PyDict ? at.get(key) : undefined), value);
+  if (checkpoint.loops === null) return checkpoint.epoch;
+  const { epochsReady, epochsProcessed, batchesReady, isLastBatch } = loopPosition(checkpoint.loops);
+  if (epochsProcessed === null) return checkpoint.epoch;
+  const isCut = epochsProcessed === epochsReady && (batchesReady ?? 0) > 0 && isLastBatch === false;
+  return isCut ? epochsProcessed - 1 : epochsProcessed;
 }
 
 async function resolveConfig(args: ResumeArguments, start: Start): Promise<ResolvedConfig> {

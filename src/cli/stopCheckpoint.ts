@@ -16,7 +16,6 @@ export interface StopCheckpointOptions {
  * config save at moments of their own, which may be an epoch away.
  */
 export class StopCheckpoint extends Callback {
-  override readonly order = "last";
   readonly #options: StopCheckpointOptions;
   #lastStepSaved = 0;
 

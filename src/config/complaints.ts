@@ -41,7 +41,7 @@ function orderOf(origins: readonly Origin[]): (a: Origin, b: Origin) => number {
   const keys = (origin: Origin): readonly number[] =>
     origin.kind === "file"
       ? [0, files.indexOf(origin.path), origin.line, origin.column]
-      : [origin.kind === "override" ? 1 : 0, 0, 0, 0];
+      : [origin.kind === "override" ? 1 : 0, origin.kind === "override" ? (origin.at ?? 0) : 0, 0, 0];
   return (a, b) => {
     const [first, second] = [keys(a), keys(b)];
     return first.map((key, i) => key - (second[i] ?? 0)).find((difference) => difference !== 0) ?? 0;

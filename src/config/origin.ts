@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 /** Where a piece of a config was written: the place a complaint names. */
 export type Origin =
   | { readonly kind: "file"; readonly path: string; readonly line: number; readonly column: number }
-  | { readonly kind: "override"; readonly text: string }
+  | { readonly kind: "override"; readonly text: string; /** Its place among the words. */ readonly at?: number }
   | { readonly kind: "checkpoint"; readonly path: string };
 
 /** The origin as editors and people read it: `file:line:column`, or what was typed. */

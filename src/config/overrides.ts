@@ -34,7 +34,7 @@ export function parseOverrides(words: readonly string[], complaints: Complaints)
       continue;
     }
     if (joined === undefined) at += 1;
-    const origin: Origin = { kind: "override", text: joined === undefined ? `${word} ${raw}` : word };
+    const origin: Origin = { kind: "override", text: joined === undefined ? `${word} ${raw}` : word, at };
     const value = readOverrideValue(raw, origin);
     overrides.push({ path: fullPath(key.split(".")), append: plus === "+", value, origin });
   }

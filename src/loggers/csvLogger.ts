@@ -29,8 +29,8 @@ export class CSVLogger implements Logger {
   #hparams: Readonly<Record<string, unknown>> = {};
   #columns: string[] = [];
   #pending: Row[] = [];
-  /** Whether the folder is made and an older metrics.csv has been dealt with. */
-  #isOpen = false;
+  /** Whether an older metrics.csv has been dealt with. */
+  #hasStarted = false;
   /** One write at a time, in order. */
   #writing: Promise<void> = Promise.resolve();
 
@@ -66,8 +66,7 @@ export class CSVLogger implements Logger {
   /** Go on with the metrics.csv that is there, without the rows of step `globalStep` and later, instead of starting over. */
   async continueFrom(globalStep: number): Promise<void> {
     await this.#inTurn(async () => {
-      this.#isOpen = true;
-      await makeFolder(this.logDir);
+      this.#hasStarted = true;
       if (!(await fileExists(this.metricsFile))) return;
       const rows = csvRows(await readText(this.metricsFile));
       this.#columns = [...(rows[0]?.keys() ?? [])];
@@ -81,7 +80,6 @@ export class CSVLogger implements Logger {
     this.#hparams = { ...this.#hparams, ...hparams };
     if (Object.keys(this.#hparams).length === 0) return;
     await this.#inTurn(async () => {
-      await this.#open();
       await writeTextAtomically(join(this.logDir, "hparams.yaml"), yamlText(this.#hparams));
     });
   }
@@ -100,7 +98,7 @@ export class CSVLogger implements Logger {
   async save(): Promise<void> {
     await this.#inTurn(async () => {
       if (this.#pending.length === 0) return;
-      await this.#open();
+      await this.#startOver();
       const rows = [...this.#pending];
       const exists = await fileExists(this.metricsFile);
       const isWider = this.#widen(rows);
@@ -115,10 +113,10 @@ export class CSVLogger implements Logger {
     await this.save();
   }
 
-  /** What an earlier run left in this folder is not this run's: Lightning starts its metrics over, and so do we. */
-  async #open(): Promise<void> {
-    if (this.#isOpen) return;
-    this.#isOpen = true;
+  /** What an earlier run left in this folder is not this run's, unless it goes on: Lightning starts its metrics over. */
+  async #startOver(): Promise<void> {
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
     await makeFolder(this.logDir);
     await removeFile(this.metricsFile);
   }

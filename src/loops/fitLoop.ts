@@ -56,7 +56,8 @@ export class FitLoop {
       this.batches = next ?? loader.iterate();
       next = null;
       await epochLoop.run(this.batches, finishBatch);
-      await this.#endEpoch();
+      // An epoch that the user interrupts is not over: a checkpoint written now goes on inside it.
+      if (epochLoop.isLastBatch || !epochLoop.interrupted) await this.#endEpoch();
       reason = this.#stopReason();
     }
     await callHooks(context, "onTrainEnd", []);

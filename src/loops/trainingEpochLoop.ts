@@ -41,7 +41,7 @@ export class TrainingEpochLoop {
   /** The loggers' step: one behind `globalStep` until the batch under way is over. */
   batchesThatStepped = 0;
   numTrainingBatches = 0;
-  /** Set to leave after the batch under way without validating first. */
+  /** Set to leave after the batch under way, in the middle of the epoch: it is neither validated nor ended. */
   interrupted = false;
 
   readonly #context: LoopContext;
@@ -77,7 +77,9 @@ export class TrainingEpochLoop {
   get shouldLog(): boolean {
     const { logEveryNSteps } = this.#limits;
     if (logEveryNSteps === 0) return false;
-    return (this.batchesThatStepped + 1) % logEveryNSteps === 0 || this.#context.trainer.shouldStop;
+    if ((this.batchesThatStepped + 1) % logEveryNSteps === 0) return true;
+    // The last row of a run that ends itself; one that is interrupted goes on later with the rows it would have had.
+    return this.#context.trainer.shouldStop && !this.interrupted;
   }
 
   /** A new epoch begins: its counters start from zero. */

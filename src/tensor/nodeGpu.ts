@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import util from "node:util";
 import { LtrainError } from "../errors.js";
+import { registerDerivatives } from "./derivatives/register.js";
 import { tf } from "./tf.js";
 
 /** TensorFlow for Node, as it was found. */
@@ -30,6 +31,7 @@ export function loadNodeGpu(): NodeGpu {
   } catch (cause) {
     throw unavailable(cause);
   }
+  registerDerivatives(); // the package brought tfjs' own
   const backend = tf.findBackend("tensorflow") as NodeBackend | null;
   if (backend === null) throw unavailable(new Error("it loaded another copy of tfjs-core than ltrain's"));
   if (before !== undefined) void tf.setBackend(before);

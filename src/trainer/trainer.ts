@@ -138,7 +138,10 @@ export class Trainer implements TrainerState {
     this.#given.onWarning?.(message);
   }
 
-  /** End training after the batch under way, without validating first; `reason` becomes the result's stopReason. */
+  /**
+   * End training after the batch under way, in the middle of its epoch: a checkpoint written from then on (in
+   * onTrainEnd, or after fit) resumes inside the epoch. `reason` becomes the result's stopReason.
+   */
   stop(reason: string): void {
     this.#interruption = reason;
     this.shouldStop = true;

@@ -135,3 +135,35 @@ test("two prefixes go into one file, in the file's order", async () => {
     "decoder.l1.0.bias",
   ]);
 });
+
+test("damage in a tensor that is wanted is found, named with the file, and nothing is written", async () => {
+  const bytes = readFileSync(input);
+  const [first = 0] = (await tensorOffsets()).slice(0, 1);
+  bytes[first] = (bytes[first] ?? 0) ^ 1; // one bit of encoder.l1.0.weight
+  writeFileSync(input, bytes);
+  const out = join(folder, "out.pt");
+  const { code, messages } = await extract(input, "--prefix", "encoder.", "-o", out);
+  expect(code).toBe(3);
+  expect(messages).toContain(`${input}: record "archive/data/0"`);
+  expect(readdirSync(folder)).toEqual(["in.ckpt"]);
+});
+
+/** Where the first tensor's bytes lie in the file: they are known from the file itself. */
+async function tensorOffsets(): Promise<number[]> {
+  const [wanted = ""] = Object.values(await contentOf(input));
+  return [readFileSync(input).indexOf(Buffer.from(wanted, "hex"))];
+}
+
+test("no checkpoint given means the newest of the runs under the current folder, and stderr says which", async () => {
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    const { code, output, messages } = await extract("--prefix", "decoder.");
+    expect(code).toBe(0);
+    expect(messages).toBe("using in.ckpt (the newest: epoch 2, global step 8)\n");
+    expect(output).toContain("wrote in.decoder.pt: 4 tensors");
+  } finally {
+    process.chdir(before);
+  }
+  expect(Object.keys(await contentOf(join(folder, "in.decoder.pt"))).length).toBe(4);
+});

@@ -48,3 +48,17 @@ test("pairs stand in two columns, with a file's escapes shown", () => {
     ]),
   ).toEqual(["  lr        0.1", "  hid\\nden  4\\x1b[2J"]);
 });
+
+test("a table of thousands of rows keeps its columns from the first row to the last, and is quick", async () => {
+  const rows = Array.from({ length: 3000 }, (_, index) => [`key.${index}`, String(index)]);
+  const started = Date.now();
+  const text = await renderTable(
+    { head: ["key", "n"], rows, numeric: [1] },
+    { isTTY: false, columns: 80, hasColor: false },
+  );
+  const lines = text.split("\n");
+  expect(lines.length).toBe(3001);
+  expect(lines[1]).toBe("key.0        0");
+  expect(lines[3000]).toBe("key.2999  2999");
+  expect(Date.now() - started).toBeLessThan(5000);
+});

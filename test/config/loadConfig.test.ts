@@ -283,3 +283,28 @@ test("model and data are needed", async () => {
     "  c.yaml:1:1: data: is missing: expected a class_path, such as MNISTDataModule",
   ]);
 });
+
+test("a file that is not there, and a file without a class, are told with the way to write it", async () => {
+  await file("net.ts", "");
+  expect((await complaintsOf("model: ./nett.ts:Net\ndata: ./net.ts\n")).slice(1)).toEqual([
+    `  c.yaml:1:8: model.class_path: nett.ts does not exist; did you mean net.ts?`,
+    '  c.yaml:2:7: data.class_path: "./net.ts" names no class; write it as ./file.ts:ClassName',
+  ]);
+});
+
+test("a class of Lightning's that is not here yet is told apart from a misspelt one", async () => {
+  expect(await complaintsOf(`${minimal}optimizer: torch.optim.LBFGS\n`)).toEqual([
+    "c.yaml:3:12: optimizer.class_path: torch.optim.LBFGS is not here yet; there is SGD, Adam",
+  ]);
+});
+
+test("what a constructor refuses is told with the place of its class", async () => {
+  const path = await file(
+    "c.yaml",
+    `${minimal}trainer:\n  callbacks:\n    - class_path: ModelCheckpoint\n      init_args: {save_top_k: 3}\n`,
+  );
+  const resolved = await loadConfig({ files: [path], overrides: [] });
+  expect(() => resolved.callbacks[0]?.build(undefined)).toThrow(
+    /c\.yaml:5:19: .*save_top_k is 3 and nothing is monitored/,
+  );
+});

@@ -42,7 +42,6 @@ export class Rows extends LightningDataModule {
   }
 }
 export class Nothing {}
-export const five = 5;
 `;
 
 let folder: string;
@@ -74,10 +73,6 @@ async function said(model: string, ...overrides: readonly string[]): Promise<rea
 }
 
 test("what is wrong with a user's class is told in one message", async () => {
-  expect(await said("./nett.ts:Net")).toEqual([
-    2,
-    "error: --model ./nett.ts:Net: model.class_path: nett.ts does not exist; did you mean net.ts?\n",
-  ]);
   expect(await said("./net.ts:Nett")).toEqual([
     2,
     "error: --model ./net.ts:Nett: model.class_path: net.ts has no export Nett; did you mean Net?\n",
@@ -85,14 +80,6 @@ test("what is wrong with a user's class is told in one message", async () => {
   expect(await said("./net.ts:Nothing")).toEqual([
     2,
     'error: --model ./net.ts:Nothing: model.class_path: Nothing in net.ts is not a model: let it extend LightningModule from "ltrain"\n',
-  ]);
-  expect(await said("./net.ts:five")).toEqual([
-    2,
-    "error: --model ./net.ts:five: model.class_path: five in net.ts is not a class\n",
-  ]);
-  expect(await said("./net.ts")).toEqual([
-    2,
-    'error: --model ./net.ts: model.class_path: "./net.ts" names no class; write it as ./file.ts:ClassName\n',
   ]);
   const [code, text] = await said("./broken.ts:Broken");
   expect(code).toBe(2);
@@ -116,8 +103,9 @@ test("what a user's code throws is told with its line", async () => {
   ]);
   const [code, text] = await said("./net.ts:Failing");
   expect(code).toBe(1);
-  expect(text).toContain("error: net.ts threw TypeError: no step today\n");
-  expect(text).toContain(`hint:  thrown at net.ts:${lineOf("no step today")}\n`);
+  expect(text).toContain(
+    `error: Failing.trainingStep in epoch 0, batch 0 failed: no step today\nhint:  thrown at net.ts:${lineOf("no step today")}\n`,
+  );
 }, 60_000);
 
 function lineOf(text: string): number {

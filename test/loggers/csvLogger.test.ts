@@ -90,6 +90,7 @@ test("a resumed run goes on with its metrics and drops the rows that will be tra
   for (const step of [0, 1, 2, 3]) await first.logMetrics({ loss: step / 4, epoch: 0 }, step);
   await first.finalize();
   const second = new CSVLogger(root, "lightning_logs", 0);
+  await second.logHyperparams({ lr: 0.1 }); // a trainer may log these before it knows that it resumes
   await second.continueFrom(2); // two optimizer steps were taken: rows of step 0 and 1 are past
   await second.logMetrics({ loss: 0.75, epoch: 0 }, 2);
   await second.logMetrics({ acc: 0.5, epoch: 0 }, 2);

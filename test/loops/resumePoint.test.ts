@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import type { HookLogs } from "../../src/loops/hookLogs.js";
 import { EvaluationLoop } from "../../src/loops/evaluationLoop.js";
 import { FitLoop } from "../../src/loops/fitLoop.js";
 import type { LoopContext } from "../../src/loops/loopContext.js";
@@ -18,7 +17,7 @@ const LIGHTNING = JSON.parse(
 const LIMITS = { maxEpochs: 2, maxSteps: -1, checkValEveryNEpoch: 1, logEveryNSteps: 50 };
 
 function loopsAt(moment: string, change: (loops: string) => string = (loops) => loops): FitLoop {
-  const context = { hookLogs: {} as HookLogs } as LoopContext;
+  const context = {} as LoopContext; // counters need none of it
   const validation = new EvaluationLoop(context, () => ({ sanityChecking: false, numBatches: 0, step: 0 }));
   const loop = new FitLoop(context, LIMITS, new TrainingEpochLoop(context, LIMITS, validation));
   const loops = fromPlain(JSON.parse(change(JSON.stringify(LIGHTNING[moment]?.loops))));

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { loadCheckpoint } from "../../src/checkpoint/checkpointIO.js";
-import type { Callback } from "../../src/core/callback.js";
+import { Callback } from "../../src/core/callback.js";
+import type { TrainerState } from "../../src/core/trainerState.js";
 import { PyDict } from "../../src/pickle/values.js";
 import { StoredTensor } from "../../src/storage/storedTensor.js";
 import { readTensor } from "../../src/storage/strided.js";
@@ -33,6 +34,23 @@ const CONFIG: RunConfig = {
 };
 const STEPS_PER_EPOCH = 3;
 const STEPS = CONFIG.epochs * STEPS_PER_EPOCH;
+
+/** Ctrl-C in the batch that makes `step` steps, and a checkpoint of where that ended training. */
+class Interrupt extends Callback {
+  readonly #step: number;
+  readonly #path: string;
+  constructor(step: number, path: string) {
+    super();
+    this.#step = step;
+    this.#path = path;
+  }
+  override onTrainBatchEnd(trainer: TrainerState): void {
+    if (trainer.globalStep === this.#step && trainer instanceof Trainer) trainer.stop("SIGINT");
+  }
+  override async onTrainEnd(trainer: TrainerState): Promise<void> {
+    await trainer.saveCheckpoint(this.#path);
+  }
+}
 
 interface Ran {
   readonly losses: readonly number[];
@@ -107,6 +125,21 @@ test("stopped by max_steps after any step and resumed, a run ends as the unbroke
       expect([step, ...first.losses, ...rest.losses]).toEqual([step, ...whole.losses]);
       expect(rest.weights).toEqual(whole.weights);
       expect(rest.trainer.currentEpoch).toBe(CONFIG.epochs);
+    }
+  });
+});
+
+test("interrupted after any step and resumed, a run ends as the unbroken run does", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const whole = await unbroken(folder, []);
+    for (let step = 1; step < STEPS; step += 1) {
+      const path = join(folder, `interrupted${step}.ckpt`);
+      const options = { maxEpochs: CONFIG.epochs, defaultRootDir: folder };
+      const first = await run(42, options, null, [new Interrupt(step, path)]);
+      expect([first.reason, first.trainer.globalStep]).toEqual(["SIGINT", step]);
+      const rest = await run(7, options, path, []);
+      expect([step, ...first.losses, ...rest.losses]).toEqual([step, ...whole.losses]);
+      expect([rest.weights, rest.metrics]).toEqual([whole.weights, whole.metrics]);
     }
   });
 });

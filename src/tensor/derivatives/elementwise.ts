@@ -138,5 +138,18 @@ const OF_RESULT: readonly tf.GradConfig[] = [
   ofResult(tf.Tanh, (dy, y) => tf.mul(dy, tf.sub(1, tf.square(y)))),
 ];
 
+/** Answers, not quantities: nothing flows back through them. */
+const FLAT: readonly tf.GradConfig[] = [
+  ...[tf.Equal, tf.Greater, tf.GreaterEqual, tf.Less, tf.LessEqual, tf.LogicalAnd, tf.LogicalOr, tf.NotEqual].map(
+    (kernel) =>
+      binary(
+        kernel,
+        (_dy, a) => tf.zeros(a.shape),
+        (_dy, _a, b) => tf.zeros(b.shape),
+      ),
+  ),
+  ...[tf.ArgMax, tf.ArgMin, tf.IsFinite, tf.IsInf, tf.IsNan, tf.LogicalNot].map((kernel) => unary(kernel, zero)),
+];
+
 /** Derivatives of kernels that work element by element. */
-export const ELEMENTWISE: readonly tf.GradConfig[] = [...BINARY, ...UNARY, ...OF_RESULT];
+export const ELEMENTWISE: readonly tf.GradConfig[] = [...BINARY, ...UNARY, ...OF_RESULT, ...FLAT];

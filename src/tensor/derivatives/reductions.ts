@@ -2,8 +2,8 @@ import * as tf from "@tensorflow/tfjs-core";
 import { defined, fromInputs, fromOutput, type Attributes } from "./derivative.js";
 
 /** The axes a reduction ran over; none given means all. */
-function axesOf({ axis }: Attributes, shape: readonly number[]): number[] {
-  return tf.util.parseAxisParam((axis ?? null) as number | number[], [...shape]);
+function axesOf({ axis, reductionIndices }: Attributes, shape: readonly number[]): number[] {
+  return tf.util.parseAxisParam((axis ?? reductionIndices ?? null) as number | number[], [...shape]);
 }
 
 /** Bring the gradient of a reduction back to rank, with 1 for the axes that are gone. */
@@ -22,7 +22,7 @@ function spread(dy: tf.Tensor, x: tf.Tensor, attributes: Attributes): tf.Tensor 
 function extreme(kernelName: string): tf.GradConfig {
   return {
     kernelName,
-    saveAllInputs: true,
+    inputsToSave: ["x"],
     outputsToSave: [true],
     gradFunc: (dy, saved, attributes) => ({
       x: () => {

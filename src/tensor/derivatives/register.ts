@@ -8,4 +8,8 @@ import { SHAPES } from "./shapes.js";
  * tfjs-core in Node comes with the tape and without the derivatives: those lie in the union package, together with
  * layers, converters and browser backends. These are ltrain's own, with torch's rules where tfjs has others.
  */
-for (const derivative of [...ELEMENTWISE, ...PRODUCTS, ...REDUCTIONS, ...SHAPES]) tf.registerGradient(derivative);
+export function registerDerivatives(): void {
+  for (const derivative of [...ELEMENTWISE, ...PRODUCTS, ...REDUCTIONS, ...SHAPES]) tf.registerGradient(derivative);
+}
+
+registerDerivatives();
