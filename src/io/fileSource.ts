@@ -63,5 +63,12 @@ function fileSource(path: string, file: OpenFile, byteLength: number): FileSourc
     }
     return bytes;
   };
-  return { path, byteLength, read, close: () => file.close() };
+  const close = async (): Promise<void> => {
+    try {
+      await file.close();
+    } catch (error) {
+      throw systemError(error, "close", path);
+    }
+  };
+  return { path, byteLength, read, close };
 }

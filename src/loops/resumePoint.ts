@@ -1,5 +1,12 @@
-import type { FitLoop } from "./fitLoop.js";
 import type { BatchProgress, Progress } from "./progress.js";
+import type { TrainingEpochLoop } from "./trainingEpochLoop.js";
+
+/** The counters of a fit: a FitLoop has them. */
+interface FitCounters {
+  /** Epochs. */
+  readonly progress: Progress;
+  readonly epochLoop: TrainingEpochLoop;
+}
 
 /** Where training goes on. */
 export interface ResumePoint {
@@ -16,7 +23,7 @@ const NEXT_EPOCH: ResumePoint = { insideEpoch: false, finishBatch: false };
  * training goes on. An epoch that a stop cut short counts as finished in the file: it goes on where it was cut when
  * `continueCutShort`, and is left behind otherwise.
  */
-export function findResumePoint(loop: FitLoop, options: { readonly continueCutShort: boolean }): ResumePoint {
+export function findResumePoint(loop: FitCounters, options: { readonly continueCutShort: boolean }): ResumePoint {
   const { progress: epochs, epochLoop } = loop;
   const { batchProgress: batches } = epochLoop;
   const { ready, started, processed } = epochs.current;
@@ -38,7 +45,7 @@ export function findResumePoint(loop: FitLoop, options: { readonly continueCutSh
   return { insideEpoch: true, finishBatch: resumeInsideEpoch(loop, batches) };
 }
 
-function resumeInsideEpoch({ epochLoop }: FitLoop, batches: BatchProgress): boolean {
+function resumeInsideEpoch({ epochLoop }: FitCounters, batches: BatchProgress): boolean {
   const { ready, processed, completed } = batches.current;
   if (processed === ready && completed === processed - 1) {
     batches.increment("completed"); // written in onTrainBatchEnd: that batch is done

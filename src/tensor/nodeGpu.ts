@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import util from "node:util";
 import { LtrainError } from "../errors.js";
+import { setEnvironmentDefault } from "../io/environment.js";
 import { registerDerivatives } from "./derivatives/register.js";
 import { tf } from "./tf.js";
 
@@ -26,6 +27,7 @@ export function loadNodeGpu(): NodeGpu {
   if (loaded !== undefined) return loaded;
   const before = tf.getBackend() as string | undefined; // nothing before the first tensor
   shimUtil();
+  setEnvironmentDefault("TF_CPP_MIN_LOG_LEVEL", "2"); // TensorFlow greets on stderr; its errors still come through
   try {
     createRequire(import.meta.url)(PACKAGE);
   } catch (cause) {

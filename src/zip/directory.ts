@@ -1,6 +1,15 @@
 import { LtrainError } from "../errors.js";
 import type { ArchiveEnd } from "./endRecord.js";
-import { DIRECTORY_ENTRY, FLAGS, LOCAL_HEADER, readUint64, SATURATED_32, viewOf, ZIP64_EXTRA } from "./records.js";
+import {
+  decodeName,
+  DIRECTORY_ENTRY,
+  FLAGS,
+  LOCAL_HEADER,
+  readUint64,
+  SATURATED_32,
+  viewOf,
+  ZIP64_EXTRA,
+} from "./records.js";
 import type { DirectoryRecord } from "./zipEntry.js";
 
 /** The records of a central directory, in its order; none overlaps another or the directory. */
@@ -83,12 +92,6 @@ function zip64Numbers(view: DataView, start: number, end: number): { next(): num
       return readUint64(view, at - 8);
     },
   };
-}
-
-/** Names are UTF-8 whether or not the flag says so; bytes that are not are kept, one character each. */
-function decodeName(buffer: Buffer, start: number, end: number): string {
-  const name = buffer.toString("utf8", start, end);
-  return name.includes("\ufffd") ? buffer.toString("latin1", start, end) : name;
 }
 
 /** Overlapping records are how a small file pretends to be a large one. */

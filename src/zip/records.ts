@@ -45,3 +45,9 @@ export function readUint64(view: DataView, offset: number): number {
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
+
+/** Names are UTF-8 whether or not the flag says so; bytes that are not are kept, one character each. */
+export function decodeName(buffer: Buffer, start: number, end: number): string {
+  const name = buffer.toString("utf8", start, end);
+  return name.includes("\ufffd") ? buffer.toString("latin1", start, end) : name;
+}

@@ -4,7 +4,7 @@ import { inflateRaw } from "node:zlib";
 import { LtrainError } from "../errors.js";
 import type { ByteSource } from "../io/byteSource.js";
 import { checksum } from "./checksum.js";
-import { LOCAL_HEADER, METHODS, viewOf } from "./records.js";
+import { decodeName, LOCAL_HEADER, METHODS, viewOf } from "./records.js";
 
 const inflate = promisify(inflateRaw);
 
@@ -116,8 +116,9 @@ export class ZipEntry {
     if (view.getUint32(0, true) !== LOCAL_HEADER.signature)
       throw this.#malformed("has no local header where the directory says");
     const nameLength = view.getUint16(26, true);
-    const name = header.subarray(LOCAL_HEADER.byteLength, LOCAL_HEADER.byteLength + nameLength);
-    if (nameLength !== this.#record.nameLength || Buffer.from(name).toString("utf8") !== this.name) {
+    const bytes = Buffer.from(header.buffer, header.byteOffset, header.byteLength);
+    const name = decodeName(bytes, LOCAL_HEADER.byteLength, LOCAL_HEADER.byteLength + nameLength);
+    if (nameLength !== this.#record.nameLength || name !== this.name) {
       throw this.#malformed("has another name in its local header than in the directory");
     }
     if (view.getUint16(8, true) !== this.method) {

@@ -1,5 +1,6 @@
 import { LtrainError } from "../errors.js";
 import type { ByteSource } from "../io/byteSource.js";
+import { readAhead } from "../io/readAhead.js";
 import { readDirectory } from "./directory.js";
 import { findEnd } from "./endRecord.js";
 import { ZipEntry } from "./zipEntry.js";
@@ -21,6 +22,7 @@ export async function openZip(source: ByteSource): Promise<ZipArchive> {
   const records = readDirectory(end.directory ?? (await source.read(end.offset, end.offset + end.byteLength)), end);
   // torch can be told to write no checksums; then every one of them is 0.
   const hasChecksums = records.some((record) => record.crc32 !== 0);
+  const content = readAhead(source);
   const entries = new Map<string, ZipEntry>();
   for (const record of records) {
     if (entries.has(record.name)) {
@@ -28,7 +30,7 @@ export async function openZip(source: ByteSource): Promise<ZipArchive> {
         hint: "which of them counts is anybody's guess; the file was not written by torch",
       });
     }
-    entries.set(record.name, new ZipEntry(source, record, hasChecksums));
+    entries.set(record.name, new ZipEntry(content, record, hasChecksums));
   }
   return { entries, zip64: end.zip64, comment: end.comment };
 }

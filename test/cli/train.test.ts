@@ -175,6 +175,22 @@ test.each([
   60_000,
 );
 
+test("a run that is ended by Ctrl-C in mid-epoch and resumed leaves the metrics of an unbroken run", async () => {
+  const overrides = ["--trainer.max_epochs", "60", "--trainer.enable_model_summary", "false"];
+  let isSent = false;
+  const finished = await spawnLtrain(folder, ["train", "--config", config, "--json", ...overrides], (text, kill) => {
+    if (!isSent && text.includes('"event":"step"')) kill("SIGINT");
+    isSent ||= text.includes('"event":"step"');
+  });
+  expect(finished.code).toBe(130);
+  const interrupted = join(folder, "lightning_logs", "version_0");
+  expect((await ltrain("resume", interrupted)).code).toBe(0);
+  expect((await ltrain("train", "--config", config, ...overrides)).code).toBe(0);
+  const unbroken = join(folder, "lightning_logs", "version_1");
+  const metricsOf = (run: string): Promise<string> => readFile(join(run, "metrics.csv"), "utf8");
+  expect(await metricsOf(interrupted)).toBe(await metricsOf(unbroken));
+}, 60_000);
+
 test("a second signal exits at once", async () => {
   let sent = 0;
   const finished = await spawnLtrain(

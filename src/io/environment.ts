@@ -1,0 +1,4 @@
+/** Set a variable of the process's environment for native libraries that read it, unless the user has set it. */
+export function setEnvironmentDefault(name: string, value: string): void {
+  process.env[name] ??= value;
+}

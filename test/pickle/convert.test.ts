@@ -1,0 +1,58 @@
+import { asDict, asItems, asNumber, float, fromPlain, toPlain, tuple } from "../../src/pickle/convert.js";
+import { PyDict, PyFloat, PyGlobal, PyObject, PyTuple } from "../../src/pickle/values.js";
+import type { PyValue } from "../../src/pickle/values.js";
+import { spell } from "./spelling.js";
+
+test("plain JavaScript becomes what Python would have", () => {
+  const plain = { int: 1, float: 0.5, list: [1, "a", null, true], nested: { a: {} }, left_out: undefined };
+  expect(spell(fromPlain(plain))).toBe(
+    'dict{"int": int 1, "float": float 0.5, "list": [int 1, "a", None, True], "nested": dict{"a": dict{}}}',
+  );
+  expect(fromPlain(-0)).toBeInstanceOf(PyFloat);
+  expect(
+    spell(
+      fromPlain(
+        new Map<unknown, unknown>([
+          [1, "one"],
+          ["1", tuple(1)],
+        ]),
+      ),
+    ),
+  ).toBe('dict{int 1: "one", "1": (int 1)}');
+  expect(() => fromPlain(() => 0)).toThrow(TypeError);
+});
+
+test("a Python value becomes plain JavaScript, with __proto__ an ordinary key", () => {
+  const value = new PyDict([
+    ["__proto__", float(1)],
+    [2, tuple(1, [null])],
+    [true, "yes"],
+  ]);
+  const plain = toPlain(value) as Record<string, unknown>;
+  expect(Object.keys(plain)).toEqual(["2", "__proto__", "True"]); // JavaScript puts integer-like keys first
+  expect(Object.getPrototypeOf(plain)).toBeNull();
+  expect(plain["__proto__"]).toBe(1);
+  expect(plain["2"]).toEqual([1, [null]]);
+});
+
+test("what is shared or cyclic stays so, and nothing is unfolded", () => {
+  const list: PyValue[] = [];
+  list.push(list);
+  const plain = toPlain(list) as unknown[];
+  expect(plain[0]).toBe(plain);
+  let laughs: PyValue = ["ha"];
+  for (let level = 0; level < 100; level += 1) laughs = [laughs, laughs, laughs];
+  expect(Array.isArray(toPlain(laughs))).toBe(true);
+});
+
+test("numbers, items and dict-like objects are recognised, booleans are no numbers", () => {
+  expect([1, float(1.5), 2n, true, "1", null, undefined].map(asNumber)).toEqual([1, 1.5, 2, ...Array<undefined>(4)]);
+  expect(asItems(tuple(1, 2))).toEqual([1, 2]);
+  expect(asItems("ab")).toBeUndefined();
+  const namespace = new PyObject(new PyGlobal("argparse", "Namespace"), new PyTuple([]), { how: "newobj" });
+  namespace.state = PyDict.from({ lr: float(0.1) });
+  expect(asDict(namespace)?.get("lr")).toEqual(float(0.1));
+  const attributes = new PyObject(new PyGlobal("lightning_fabric.utilities.data", "AttributeDict"), new PyTuple([]));
+  expect(asDict(attributes)?.size).toBe(0);
+  expect(asDict(new PyObject(new PyGlobal("pathlib", "PosixPath"), tuple("a")))).toBeUndefined();
+});
