@@ -69,6 +69,8 @@ export class OrtExecutor implements Executor {
       if (known !== undefined) return known;
       const made = this.#compile(step, inputs);
       programs.set(key, made);
+      // A step that could not be captured may be captured later: its shapes are not to blame for good.
+      made.catch(() => programs.delete(key));
       return made;
     };
     return { run: (inputs) => this.#inOrder(async () => (await programOf(inputs)).run(inputs)) };
@@ -245,7 +247,7 @@ class OrtOutputs implements StepOutputs {
 
   #result(name: string): { readonly tensor: Ort.Tensor; readonly spec: TensorSpec } {
     const result = this.#results.get(name);
-    if (result === undefined) throw new Error(`the step has no output "${name}"`);
+    if (result === undefined) throw new Error(`the step gave no "${name}"; it gave ${this.names.join(", ")}`);
     return result;
   }
 }

@@ -56,7 +56,7 @@ test.each<[string, (x: Tensor) => Tensor, RegExp]>([
   ["dropout", (x) => tf.dropout(x, 0.5), /inside a step, at .*capture\.test\.ts:\d+/],
   [
     "an op without a lowering",
-    (x) => tf.image.resizeBilinear(tf.reshape(x, [2, 3, 1]) as tf.Tensor3D, [4, 4]),
+    (x) => tf.image.resizeBilinear(tf.reshape<tf.Rank.R3>(x, [2, 3, 1]), [4, 4]),
     /no lowering for the op ResizeBilinear, used at .*capture\.test\.ts:\d+/,
   ],
 ])("%s inside a step is an error that names the op and the line", (_, f, message) => {

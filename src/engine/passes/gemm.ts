@@ -6,11 +6,9 @@ import { permOf } from "./transposes.js";
 
 /** Matrix products take in what stands around them: a transposed operand is a flag, a bias is the third operand. */
 export function fuseGemm(graph: Graph): Graph {
-  const uses = countUses(graph);
-  return rewrite(graph, (node, b) => {
-    if (node.op === "Gemm") return absorbTransposes(node, b);
-    return node.op === "Add" ? absorbBias(node, b, uses) : undefined;
-  });
+  const flagged = rewrite(graph, (node, b) => (node.op === "Gemm" ? absorbTransposes(node, b) : undefined));
+  const uses = countUses(flagged);
+  return rewrite(flagged, (node, b) => (node.op === "Add" ? absorbBias(node, b, uses) : undefined));
 }
 
 function countUses(graph: Graph): ReadonlyMap<Value, number> {

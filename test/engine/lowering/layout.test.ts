@@ -139,7 +139,7 @@ test("picking and putting by index, and their derivatives, agree with eager tfjs
           tf.gatherND(tf.transpose(y as tf.Tensor), tf.reshape(at as tf.Tensor, [count, 1])),
         manyRows: ({ u, [i]: at }) => tf.unsortedSegmentSum(u as tf.Tensor, at as tf.Tensor1D, 600),
         batched: ({ y, [i]: at }) =>
-          tf.gather(y as tf.Tensor, tf.tile(tf.reshape(at as tf.Tensor, [1, count]), [rows, 1]) as tf.Tensor2D, 1, 1),
+          tf.gather(y as tf.Tensor, tf.tile(tf.reshape(at as tf.Tensor, [1, count]), [rows, 1]), 1, 1),
       };
       await expectSameAsEager(plain, inputs, { gradients: false });
     }),
