@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   /** The parts are sound and do not fit together. */
   "checkpoint.mismatch": 5,
   "engine.unavailable": 5,
+  "engine.unsupported": 5,
   "output.refused": 5,
   /** The operating system refused to read or write. */
   "io.failed": 6,

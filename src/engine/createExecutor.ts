@@ -2,6 +2,7 @@ import { LtrainError } from "../errors.js";
 import { loadNodeGpu } from "../tensor/nodeGpu.js";
 import { eagerExecutor } from "./eager.js";
 import type { EngineName, Executor } from "./executor.js";
+import { ortExecutor } from "./ortExecutor.js";
 
 /** Which device to compute on, as `--accelerator` takes it. */
 export type Accelerator = "auto" | "cpu" | "gpu";
@@ -34,9 +35,12 @@ export async function createExecutor(options: ExecutorOptions = {}): Promise<Exe
       if (accelerator === "gpu") requireGpu();
       return eagerExecutor("tfjs-node-gpu");
     case "onnxruntime":
-      throw new LtrainError("engine.unavailable", "the engine onnxruntime cannot train yet", {
-        hint: "the engines that can are tfjs and tfjs-node-gpu",
-      });
+      if (accelerator === "gpu") {
+        throw new LtrainError("engine.unavailable", "the engine onnxruntime computes on the CPU only so far", {
+          hint: "--engine tfjs-node-gpu uses a CUDA device; or leave the accelerator to be chosen",
+        });
+      }
+      return ortExecutor();
     case "auto":
       if (accelerator === "gpu") requireGpu();
       return eagerExecutor(accelerator !== "cpu" && seesGpu() ? "tfjs-node-gpu" : "tfjs");

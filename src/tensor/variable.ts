@@ -4,6 +4,26 @@ import type { Tensor } from "./tf.js";
 import { fromHost, toHost } from "./transfer.js";
 import { tf } from "./tf.js";
 
+/** Stands between a step and the Variables it touches while the step is being recorded. */
+export interface VariableObserver {
+  /** The tensor that stands for the variable's value. */
+  read(variable: Variable): Tensor;
+  assign(variable: Variable, next: Tensor): void;
+}
+
+let observer: VariableObserver | undefined;
+
+/** Run `f` with every `value` and `assign` of every Variable going through `through`. */
+export function observeVariables<Result>(through: VariableObserver, f: () => Result): Result {
+  const outer = observer;
+  observer = through;
+  try {
+    return f();
+  } finally {
+    observer = outer;
+  }
+}
+
 /**
  * A value that lives from step to step: a parameter, a buffer, an optimizer slot. Step functions read `value` and
  * `assign` what follows it; between steps an Executor may keep it wherever it likes (see Executor.read and write).
@@ -23,6 +43,7 @@ export class Variable {
 
   /** The tensor of this moment. Owned by the variable: do not dispose it. */
   get value(): Tensor {
+    if (observer !== undefined) return observer.read(this);
     if (this.#tensor === undefined) {
       if (this.#host === undefined) throw new Error("variable has no value: it was disposed");
       const host = this.#host;
@@ -36,6 +57,10 @@ export class Variable {
   assign(next: Tensor): void {
     if (next.shape.length !== this.shape.length || next.shape.some((size, axis) => size !== this.shape[axis])) {
       throw new Error(`variable of shape [${this.shape.join(", ")}] cannot become [${next.shape.join(", ")}]`);
+    }
+    if (observer !== undefined) {
+      observer.assign(this, next);
+      return;
     }
     if (next === this.#tensor) return;
     const owned = next.kept ? next.clone() : next; // it may be another variable's value, and each gives back its own

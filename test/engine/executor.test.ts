@@ -12,47 +12,49 @@ const input = (inputs: Readonly<Record<string, tf.Tensor>>, name: string): tf.Te
   return tensor;
 };
 
-test("a step takes inputs, changes variables and gives outputs", async () => {
-  const executor = await createExecutor({ engine: "tfjs" });
-  const total = new Variable(vector(0, 0));
-  const step = executor.compile((inputs) => {
-    total.assign(tf.add(total.value, tf.mul(input(inputs, "x"), input(inputs, "factor"))));
-    return { total: total.value, sum: tf.sum(total.value) };
+describe.each(["tfjs", "onnxruntime"] as const)("on %s", (name) => {
+  test("a step takes inputs, changes variables and gives outputs", async () => {
+    const executor = await createExecutor({ engine: name });
+    const total = new Variable(vector(0, 0));
+    const step = executor.compile((inputs) => {
+      total.assign(tf.add(total.value, tf.mul(input(inputs, "x"), input(inputs, "factor"))));
+      return { total: total.value, sum: tf.sum(total.value) };
+    });
+    await (await step.run({ x: vector(1, 2), factor: scalarTensor(10) })).tensor("total");
+    const outputs = await step.run({ x: vector(1, 2), factor: scalarTensor(1) });
+    expect(outputs.names).toEqual(["total", "sum"]);
+    expect([...float32Values(await outputs.tensor("total"))]).toEqual([11, 22]);
+    expect(await outputs.scalar("sum")).toBe(33);
+    outputs.dispose();
+    // The output was the variable's value; giving it back leaves the variable whole.
+    expect([...float32Values(await executor.read(total))]).toEqual([11, 22]);
+    executor.write(total, vector(5, 5));
+    expect(await executor.read(total)).toEqual(vector(5, 5));
   });
-  await (await step.run({ x: vector(1, 2), factor: scalarTensor(10) })).tensor("total");
-  const outputs = await step.run({ x: vector(1, 2), factor: scalarTensor(1) });
-  expect(outputs.names).toEqual(["total", "sum"]);
-  expect([...float32Values(await outputs.tensor("total"))]).toEqual([11, 22]);
-  expect(await outputs.scalar("sum")).toBe(33);
-  outputs.dispose();
-  // The output was the variable's value; giving it back leaves the variable whole.
-  expect([...float32Values(await executor.read(total))]).toEqual([11, 22]);
-  executor.write(total, vector(5, 5));
-  expect(await executor.read(total)).toEqual(vector(5, 5));
-});
 
-test("NaN and infinities come out as they are, integers as int32", async () => {
-  const executor = await createExecutor({ engine: "tfjs" });
-  const outputs = await executor
-    .compile(({ x }) => ({ nan: tf.log(x ?? 0), inf: tf.div(1, tf.add(x ?? 0, 1)), index: tf.argMax([1, 3, 2]) }))
-    .run({ x: scalarTensor(-1) });
-  expect(await outputs.scalar("nan")).toBeNaN();
-  expect(await outputs.scalar("inf")).toBe(Infinity);
-  expect((await outputs.tensor("index")).dtype).toBe("int32");
-  await expect(outputs.scalar("loss")).rejects.toThrow('the step gave no "loss"; it gave nan, inf, index');
-});
-
-test("no tensor is left behind by a run, not by a failing one either", async () => {
-  const executor = await createExecutor({ engine: "tfjs" });
-  const step = executor.compile(({ x, fail }) => {
-    const y = tf.square(x ?? 0);
-    if (fail !== undefined) throw new Error("user's own");
-    return { y };
+  test("NaN and infinities come out as they are, integers as int32", async () => {
+    const executor = await createExecutor({ engine: name });
+    const outputs = await executor
+      .compile(({ x }) => ({ nan: tf.log(x ?? 0), inf: tf.div(1, tf.add(x ?? 0, 1)), index: tf.argMax([1, 3, 2]) }))
+      .run({ x: scalarTensor(-1) });
+    expect(await outputs.scalar("nan")).toBeNaN();
+    expect(await outputs.scalar("inf")).toBe(Infinity);
+    expect((await outputs.tensor("index")).dtype).toBe("int32");
+    await expect(outputs.scalar("loss")).rejects.toThrow('the step gave no "loss"; it gave nan, inf, index');
   });
-  const before = tf.memory().numTensors;
-  for (let i = 0; i < 3; i += 1) (await step.run({ x: vector(1, 2) })).dispose();
-  await expect(step.run({ x: vector(1), fail: vector(1) })).rejects.toThrow("user's own");
-  expect(tf.memory().numTensors).toBe(before);
+
+  test("no tensor is left behind by a run, not by a failing one either", async () => {
+    const executor = await createExecutor({ engine: name });
+    const step = executor.compile(({ x, fail }) => {
+      const y = tf.square(x ?? 0);
+      if (fail !== undefined) throw new Error("user's own");
+      return { y };
+    });
+    const before = tf.memory().numTensors;
+    for (let i = 0; i < 3; i += 1) (await step.run({ x: vector(1, 2) })).dispose();
+    await expect(step.run({ x: vector(1), fail: vector(1) })).rejects.toThrow("user's own");
+    expect(tf.memory().numTensors).toBe(before);
+  });
 });
 
 describe("choosing", () => {
@@ -74,10 +76,11 @@ describe("choosing", () => {
     );
   });
 
-  test("onnxruntime says that it cannot train yet, and what can", async () => {
-    const error = await failure({ engine: "onnxruntime" });
-    expect(error.message).toBe("the engine onnxruntime cannot train yet");
-    expect(error.hint).toContain("tfjs and tfjs-node-gpu");
+  test("onnxruntime is had by name, and refuses a GPU that it does not use yet", async () => {
+    const { engine, device } = await createExecutor({ engine: "onnxruntime" });
+    expect([engine, device]).toEqual(["onnxruntime", "cpu"]);
+    const error = await failure({ engine: "onnxruntime", accelerator: "gpu" });
+    expect(error.message).toBe("the engine onnxruntime computes on the CPU only so far");
   });
 
   test("tfjs-node-gpu works, or says why it does not", async () => {

@@ -1,0 +1,134 @@
+import { LtrainError } from "../errors.js";
+import type { Tensor } from "../tensor/tf.js";
+import { tf } from "../tensor/tf.js";
+import type { Variable } from "../tensor/variable.js";
+import { observeVariables } from "../tensor/variable.js";
+import { userLine } from "./callSite.js";
+import type { StepFunction } from "./executor.js";
+import type { Graph, Port, TensorSpec } from "./graph.js";
+import { checkGraph } from "./graph.js";
+import { computeType } from "./hostValues.js";
+import { RecordingBackend, record } from "./recordingBackend.js";
+
+/** A step as a graph. Variable `i` comes in as `state.i` and, where the step assigns it, leaves as `state.i.next`. */
+export interface CapturedStep {
+  readonly graph: Graph;
+  readonly variables: readonly Variable[];
+  /** Names of the step's own inputs and outputs, as the step knows them. */
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+}
+
+/** The port of a step's input. */
+export function inputPort(name: string): string {
+  return `input.${name}`;
+}
+
+/** The port of a step's output. */
+export function outputPort(name: string): string {
+  return `output.${name}`;
+}
+
+/** The port through which a Variable comes in. */
+export function statePort(index: number): string {
+  return `state.${index}`;
+}
+
+/** The port through which a Variable's next value leaves. */
+export function nextStatePort(index: number): string {
+  return `state.${index}.next`;
+}
+
+/**
+ * Run a step once over tensors without values, and give back what it did as a graph. The Variables keep their values:
+ * only the graph says what becomes of them.
+ */
+export function captureStep(step: StepFunction, inputs: Readonly<Record<string, TensorSpec>>): CapturedStep {
+  return record((backend) => {
+    const ports: Port[] = [];
+    const placeholders: Record<string, Tensor> = {};
+    for (const [name, spec] of Object.entries(inputs)) {
+      const value = backend.builder.input(spec);
+      ports.push({ name: inputPort(name), value });
+      placeholders[name] = backend.tensor(value);
+    }
+    const state = new StateWatch(backend);
+    try {
+      const results = observeVariables(state, () => step(placeholders));
+      const outputs = Object.entries(results).map(([name, tensor]): Port => {
+        return { name: outputPort(name), value: backend.value(tensor) };
+      });
+      const graph: Graph = {
+        inputs: [...ports, ...state.inputs],
+        nodes: backend.builder.nodes,
+        outputs: [...outputs, ...state.outputs()],
+      };
+      checkGraph(graph);
+      return { graph, variables: state.variables, inputs: Object.keys(inputs), outputs: Object.keys(results) };
+    } finally {
+      state.dispose();
+    }
+  });
+}
+
+/** Gives a Variable a placeholder when it is first read, and remembers what it became. */
+class StateWatch {
+  readonly variables: Variable[] = [];
+  readonly inputs: Port[] = [];
+  readonly #current = new Map<Variable, Tensor>();
+  readonly #assigned = new Map<Variable, Tensor>();
+  readonly #kept: Tensor[] = [];
+  readonly #backend: RecordingBackend;
+
+  constructor(backend: RecordingBackend) {
+    this.#backend = backend;
+  }
+
+  read(variable: Variable): Tensor {
+    const known = this.#current.get(variable);
+    if (known !== undefined) return known;
+    const value = this.#backend.builder.input({ dtype: computeType(variable.dtype), shape: variable.shape });
+    this.inputs.push({ name: statePort(this.#indexOf(variable)), value });
+    const tensor = this.#keep(this.#backend.tensor(value));
+    this.#current.set(variable, tensor);
+    return tensor;
+  }
+
+  assign(variable: Variable, next: Tensor): void {
+    const expected = computeType(variable.dtype);
+    if (next.dtype !== expected) {
+      throw new LtrainError(
+        "engine.unsupported",
+        `a variable of ${expected} is assigned a tensor of ${next.dtype} at ${userLine()}`,
+        { hint: "cast the tensor before assigning it" },
+      );
+    }
+    this.#indexOf(variable);
+    // A clone outlives the scope that the assigned tensor belongs to.
+    const kept = this.#keep(next.clone());
+    this.#current.set(variable, kept);
+    this.#assigned.set(variable, kept);
+  }
+
+  outputs(): Port[] {
+    return [...this.#assigned].map(([variable, tensor]) => ({
+      name: nextStatePort(this.variables.indexOf(variable)),
+      value: this.#backend.value(tensor),
+    }));
+  }
+
+  /** Give back the tensors that outlived their scopes. */
+  dispose(): void {
+    for (const tensor of this.#kept) tensor.dispose();
+  }
+
+  #keep(tensor: Tensor): Tensor {
+    this.#kept.push(tensor);
+    return tf.keep(tensor);
+  }
+
+  #indexOf(variable: Variable): number {
+    const index = this.variables.indexOf(variable);
+    return index >= 0 ? index : this.variables.push(variable) - 1;
+  }
+}

@@ -1,0 +1,253 @@
+import type * as Ort from "onnxruntime-node";
+import { LtrainError } from "../errors.js";
+import type { HostTensor } from "../storage/hostTensor.js";
+import type { Variable } from "../tensor/variable.js";
+import type { CapturedStep } from "./capture.js";
+import { captureStep, inputPort, nextStatePort, outputPort, statePort } from "./capture.js";
+import type { CompiledStep, Executor, StepFunction, StepOutputs } from "./executor.js";
+import type { Graph, TensorSpec } from "./graph.js";
+import { computeType, fromCompute, toCompute } from "./hostValues.js";
+import { onnxModel } from "./onnxModel.js";
+import type { OrtCpuOptions } from "./ortCpu.js";
+import { ortCpu } from "./ortCpu.js";
+import type { BorderType, OrtDevice, OrtModule, StateCell, Tail } from "./ortDevice.js";
+import { simplify } from "./passes/index.js";
+
+/** What was compiled, for whoever wants to show it or to write the graph down. */
+export interface Compilation {
+  readonly inputs: Readonly<Record<string, TensorSpec>>;
+  readonly graph: Graph;
+  readonly milliseconds: number;
+}
+
+/** What the ONNX Runtime executor may be told. */
+export interface OrtExecutorOptions extends OrtCpuOptions {
+  /** Called when a step has been compiled for new input shapes. */
+  readonly onCompile?: (compilation: Compilation) => void;
+}
+
+/** The executor that captures a step as one graph and has ONNX Runtime run it. */
+export async function ortExecutor(options: OrtExecutorOptions = {}): Promise<Executor> {
+  const ort = await loadOrt();
+  return new OrtExecutor(ortCpu(ort, options), options.onCompile);
+}
+
+async function loadOrt(): Promise<OrtModule> {
+  try {
+    return (await import("onnxruntime-node")).default;
+  } catch (cause) {
+    throw new LtrainError("engine.unavailable", `onnxruntime-node does not load: ${String(cause)}`, {
+      hint: "reinstall it for this platform and Node version, or use --engine tfjs",
+      cause,
+    });
+  }
+}
+
+/** Keeps Variables on a device and runs compiled steps one after the other. */
+export class OrtExecutor implements Executor {
+  readonly engine = "onnxruntime";
+  readonly #device: OrtDevice;
+  readonly #onCompile: ((compilation: Compilation) => void) | undefined;
+  readonly #cells = new Map<Variable, StateCell>();
+  readonly #programs: Program[] = [];
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(device: OrtDevice, onCompile?: (compilation: Compilation) => void) {
+    this.#device = device;
+    this.#onCompile = onCompile;
+  }
+
+  get device(): string {
+    return this.#device.name;
+  }
+
+  compile(step: StepFunction): CompiledStep {
+    const programs = new Map<string, Promise<Program>>();
+    const programOf = (inputs: Readonly<Record<string, HostTensor>>): Promise<Program> => {
+      const key = signatureOf(inputs);
+      const known = programs.get(key);
+      if (known !== undefined) return known;
+      const made = this.#compile(step, inputs);
+      programs.set(key, made);
+      // A step that could not be captured may be captured later: its shapes are not to blame for good.
+      made.catch(() => programs.delete(key));
+      return made;
+    };
+    return { run: (inputs) => this.#inOrder(async () => (await programOf(inputs)).run(inputs)) };
+  }
+
+  read(variable: Variable): Promise<HostTensor> {
+    return this.#inOrder(async () => {
+      const cell = this.#cells.get(variable);
+      if (cell === undefined) return variable.read();
+      return fromCompute(await cell.read(), variable.dtype, variable.shape);
+    });
+  }
+
+  write(variable: Variable, value: HostTensor): void {
+    const cell = this.#cells.get(variable);
+    if (cell === undefined) variable.write(value);
+    else cell.write(toCompute(value));
+  }
+
+  /** The Variables get their values back; they outlive the executor. */
+  async dispose(): Promise<void> {
+    await this.#tail;
+    for (const [variable, cell] of this.#cells) {
+      variable.write(fromCompute(await cell.read(), variable.dtype, variable.shape));
+      cell.dispose();
+    }
+    this.#cells.clear();
+    await Promise.all(this.#programs.map((program) => program.session.release()));
+    this.#programs.length = 0;
+    await this.#device.dispose();
+  }
+
+  /** Runs swap buffers, so each begins when the one before has ended. */
+  #inOrder<Result>(task: () => Promise<Result>): Promise<Result> {
+    const result = this.#tail.then(task);
+    this.#tail = result.catch(() => undefined);
+    return result;
+  }
+
+  async #compile(step: StepFunction, inputs: Readonly<Record<string, HostTensor>>): Promise<Program> {
+    const started = performance.now();
+    const specs = Object.fromEntries(
+      Object.entries(inputs).map(([name, { dtype, shape }]) => [name, { dtype: computeType(dtype), shape }]),
+    );
+    const captured = captureStep(step, specs);
+    const graph = simplify(captured.graph);
+    const prepared = this.#device.prepare(graph);
+    const stateOutputs = captured.variables.map((_, index) => nextStatePort(index));
+    const session = await this.#device.open(onnxModel(prepared.graph), stateOutputs);
+    const cells: StateCell[] = [];
+    for (const variable of captured.variables) cells.push(await this.#cell(variable));
+    const tail = prepared.bind?.(cells);
+    const program = new Program(session, this.#device, { ...captured, graph: prepared.graph }, cells, tail);
+    this.#programs.push(program);
+    this.#onCompile?.({ inputs: specs, graph, milliseconds: performance.now() - started });
+    return program;
+  }
+
+  async #cell(variable: Variable): Promise<StateCell> {
+    const known = this.#cells.get(variable);
+    if (known !== undefined) return known;
+    const initial = await variable.read();
+    const cell = this.#device.cell(computeType(variable.dtype), variable.shape, toCompute(initial));
+    this.#cells.set(variable, cell);
+    return cell;
+  }
+}
+
+/** Which graph inputs call for. */
+function signatureOf(inputs: Readonly<Record<string, HostTensor>>): string {
+  let key = "";
+  for (const name in inputs) {
+    const tensor = inputs[name];
+    key += `${name}:${tensor?.dtype ?? ""}[${tensor?.shape.join(",") ?? ""}];`;
+  }
+  return key;
+}
+
+/** A step for inputs of one shape. */
+class Program {
+  readonly session: Ort.InferenceSession;
+  readonly #device: OrtDevice;
+  readonly #inputs: readonly string[];
+  readonly #outputs: readonly { readonly port: string; readonly name: string; readonly spec: TensorSpec }[];
+  readonly #reads: readonly { readonly port: string; readonly cell: StateCell }[];
+  readonly #writes: readonly { readonly port: string; readonly cell: StateCell }[];
+  readonly #tail: Tail | undefined;
+
+  constructor(
+    session: Ort.InferenceSession,
+    device: OrtDevice,
+    captured: CapturedStep,
+    cells: readonly StateCell[],
+    tail: Tail | undefined,
+  ) {
+    this.session = session;
+    this.#tail = tail;
+    this.#device = device;
+    const wanted = new Set(captured.graph.inputs.map(({ name }) => name));
+    const given = new Map(captured.graph.outputs.map(({ name, value }) => [name, value]));
+    this.#inputs = captured.inputs.filter((name) => wanted.has(inputPort(name)));
+    this.#outputs = captured.outputs.flatMap((name) => {
+      const spec = given.get(outputPort(name));
+      return spec === undefined ? [] : [{ port: outputPort(name), name, spec }];
+    });
+    this.#reads = cells.map((cell, i) => ({ port: statePort(i), cell })).filter(({ port }) => wanted.has(port));
+    this.#writes = cells.map((cell, i) => ({ port: nextStatePort(i), cell })).filter(({ port }) => given.has(port));
+    // What is allocated now is not allocated between the steps of a run.
+    for (const { cell } of this.#writes) cell.target();
+  }
+
+  async run(inputs: Readonly<Record<string, HostTensor>>): Promise<StepOutputs> {
+    const feeds: Record<string, Ort.Tensor> = {};
+    const fetches: Record<string, Ort.Tensor | null> = {};
+    for (const name of this.#inputs) {
+      const host = inputs[name];
+      if (host === undefined) throw new Error(`input "${name}" is missing`);
+      feeds[inputPort(name)] = this.#device.input(computeType(host.dtype), host.shape, toCompute(host));
+    }
+    for (const { port, cell } of this.#reads) feeds[port] = cell.current();
+    for (const { port, cell } of this.#writes) fetches[port] = cell.target();
+    for (const { port, spec } of this.#outputs) {
+      fetches[port] = this.#device.output(spec.dtype as BorderType, spec.shape);
+    }
+    Object.assign(fetches, this.#tail?.fetches());
+    const results = (await this.session.run(feeds, fetches)) as Readonly<Record<string, Ort.Tensor>>;
+    const resultOf = (port: string): Ort.Tensor => {
+      const result = results[port];
+      if (result === undefined) throw new Error(`the session gave no "${port}"`);
+      return result;
+    };
+    for (const { port, cell } of this.#writes) cell.commit(resultOf(port));
+    this.#tail?.run(feeds, results);
+    return new OrtOutputs(
+      this.#device,
+      new Map(this.#outputs.map(({ port, name, spec }) => [name, { tensor: resultOf(port), spec }])),
+    );
+  }
+}
+
+/** The outputs of one run. They have memory of their own, so they may be read steps later. */
+class OrtOutputs implements StepOutputs {
+  readonly #device: OrtDevice;
+  readonly #results: Map<string, { readonly tensor: Ort.Tensor; readonly spec: TensorSpec }>;
+
+  constructor(device: OrtDevice, results: Map<string, { readonly tensor: Ort.Tensor; readonly spec: TensorSpec }>) {
+    this.#device = device;
+    this.#results = results;
+  }
+
+  get names(): readonly string[] {
+    return [...this.#results.keys()];
+  }
+
+  async scalar(name: string): Promise<number> {
+    const { tensor } = this.#result(name);
+    const values = await this.#device.download(tensor);
+    const [value] = values;
+    if (value === undefined || values.length !== 1) {
+      throw new Error(`output "${name}" of shape [${tensor.dims.join(", ")}] is not a scalar`);
+    }
+    return value;
+  }
+
+  async tensor(name: string): Promise<HostTensor> {
+    const { tensor, spec } = this.#result(name);
+    return fromCompute(await this.#device.download(tensor), spec.dtype, spec.shape);
+  }
+
+  dispose(): void {
+    for (const { tensor } of this.#results.values()) tensor.dispose();
+    this.#results.clear();
+  }
+
+  #result(name: string): { readonly tensor: Ort.Tensor; readonly spec: TensorSpec } {
+    const result = this.#results.get(name);
+    if (result === undefined) throw new Error(`the step gave no "${name}"; it gave ${this.names.join(", ")}`);
+    return result;
+  }
+}

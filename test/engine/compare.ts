@@ -1,0 +1,134 @@
+import type { StepFunction } from "../../src/engine/executor.js";
+import { captureStep } from "../../src/engine/capture.js";
+import type { TensorSpec } from "../../src/engine/graph.js";
+import { computeType, toCompute } from "../../src/engine/hostValues.js";
+import { ortExecutor } from "../../src/engine/ortExecutor.js";
+import type { HostTensor } from "../../src/storage/hostTensor.js";
+import { numelOf } from "../../src/storage/hostTensor.js";
+import type { Tensor } from "../../src/tensor/tf.js";
+import { tf } from "../../src/tensor/tf.js";
+import { numbers } from "./autoencoder.js";
+import { EagerReference } from "./eager.js";
+
+/** A function of named tensors whose results, and whose derivatives by the float inputs, are compared. */
+export type Formula = (inputs: Readonly<Record<string, Tensor>>) => Tensor;
+
+/** How far the two may be apart: |a - b| ≤ absolute + relative·|b|. */
+export interface Tolerance {
+  readonly absolute: number;
+  readonly relative: number;
+}
+
+const CLOSE: Tolerance = { absolute: 2e-5, relative: 2e-5 };
+
+/** Run every formula forward, and backward where it is differentiable, in ONNX Runtime and in plain tfjs. */
+export async function expectSameAsEager(
+  formulas: Readonly<Record<string, Formula>>,
+  inputs: Readonly<Record<string, HostTensor>>,
+  { gradients = true, tolerance = CLOSE }: { readonly gradients?: boolean; readonly tolerance?: Tolerance } = {},
+): Promise<void> {
+  const differentiable = new Set(
+    Object.keys(formulas).filter((name) => gradients && isDifferentiable(formulas[name] as Formula, inputs)),
+  );
+  const step: StepFunction = (tensors) => {
+    const outputs: Record<string, Tensor> = {};
+    for (const [name, formula] of Object.entries(formulas)) {
+      outputs[name] = formula(tensors);
+      if (differentiable.has(name)) Object.assign(outputs, derivatives(name, formula, tensors));
+    }
+    return outputs;
+  };
+  const eager = (await EagerReference.of([])).run(step, inputs);
+  const executor = await ortExecutor({ threads: 1 });
+  try {
+    const outputs = await executor.compile(step).run(inputs);
+    for (const [name, expected] of Object.entries(eager)) {
+      const actual = await outputs.tensor(name);
+      expectClose(name, toCompute(actual), expected, tolerance);
+    }
+    expect(outputs.names).toEqual(Object.keys(eager));
+  } finally {
+    await executor.dispose();
+  }
+}
+
+/** Whether there is a derivative for every op of a formula: the engine runs what there is. */
+function isDifferentiable(formula: Formula, inputs: Readonly<Record<string, HostTensor>>): boolean {
+  try {
+    const hosts = Object.entries(inputs).map(([name, host]) => [
+      name,
+      { dtype: computeType(host.dtype), shape: host.shape },
+    ]);
+    captureStep(
+      (tensors) => derivatives("", formula, tensors),
+      Object.fromEntries(hosts) as Record<string, TensorSpec>,
+    );
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.message.includes("gradient function not found")) return false;
+    throw error;
+  }
+}
+
+/** The gradient of the results' weighted sum by each float input, as `name' input`. */
+function derivatives(
+  name: string,
+  formula: Formula,
+  tensors: Readonly<Record<string, Tensor>>,
+): Record<string, Tensor> {
+  const leaves = Object.entries(tensors).filter(([, tensor]) => tensor.dtype === "float32");
+  const { grads } = tf.engine().gradients(
+    () => {
+      const result = tf.cast(formula(tensors), "float32");
+      const next = numbers(7);
+      const weights = tf.tensor(Float32Array.from({ length: result.size }, next), result.shape);
+      return tf.sum(tf.mul(result, weights));
+    },
+    leaves.map(([, tensor]) => tensor),
+    undefined,
+    true,
+  );
+  return Object.fromEntries(
+    leaves.flatMap(([input], i) => {
+      const gradient = (grads as (Tensor | null | undefined)[])[i];
+      return gradient ? [[`${name}' ${input}`, gradient]] : [];
+    }),
+  );
+}
+
+function expectClose(
+  name: string,
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  { absolute, relative }: Tolerance,
+): void {
+  const wrong: string[] = [];
+  for (let i = 0; i < expected.length; i += 1) {
+    const [a = NaN, b = NaN] = [actual[i], expected[i]];
+    if (Object.is(a, b) || a === b || Math.abs(a - b) <= absolute + relative * Math.abs(b)) continue;
+    wrong.push(`[${i}] ${a} instead of ${b}`);
+  }
+  if (wrong.length > 0 || actual.length !== expected.length) {
+    throw new Error(`${name} (${actual.length} of ${expected.length}): ${wrong.slice(0, 5).join(", ")}`);
+  }
+}
+
+/** float32 in [low, high), the same for the same seed. */
+export function floats(shape: readonly number[], seed: number, low = -2, high = 2): HostTensor {
+  const next = numbers(seed);
+  const values = Float32Array.from({ length: numelOf(shape) }, () => low + ((next() + 1) / 2) * (high - low));
+  return { dtype: "float32", shape, bytes: new Uint8Array(values.buffer) };
+}
+
+/** int32 in [low, high). */
+export function integers(shape: readonly number[], seed: number, low: number, high: number): HostTensor {
+  const next = numbers(seed);
+  const values = Int32Array.from({ length: numelOf(shape) }, () => Math.floor(low + ((next() + 1) / 2) * (high - low)));
+  return { dtype: "int32", shape, bytes: new Uint8Array(values.buffer) };
+}
+
+/** Zeros and ones. */
+export function booleans(shape: readonly number[], seed: number): HostTensor {
+  const { bytes } = integers(shape, seed, 0, 2);
+  return { dtype: "bool", shape, bytes: Uint8Array.from(new Int32Array(bytes.buffer)) };
+}
