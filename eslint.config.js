@@ -16,7 +16,17 @@ export default tseslint.config(
     },
   },
   {
-    files: ["bin/**/*.js", "scripts/**/*.mjs", "test/setup/**/*.js"],
-    languageOptions: { globals: { process: "readonly", globalThis: "readonly", console: "readonly" } },
+    files: ["bin/**/*.js", "scripts/**/*.mjs", "test/bench/**/*.mjs", "test/setup/**/*.js"],
+    languageOptions: {
+      globals: {
+        process: "readonly",
+        globalThis: "readonly",
+        console: "readonly",
+        performance: "readonly",
+        URL: "readonly",
+        setInterval: "readonly",
+        clearInterval: "readonly",
+      },
+    },
   },
 );
