@@ -14,8 +14,8 @@ export interface ExecutorOptions {
 }
 
 /**
- * The Executor for an engine and an accelerator: by default a GPU where an engine sees one, else plain tfjs. What was
- * asked for and cannot be had is engine.unavailable with the reason, never something else instead.
+ * The Executor for an engine and an accelerator: by default a GPU where an engine sees one, else onnxruntime on the
+ * CPU. What was asked for and cannot be had is engine.unavailable with the reason, never something else instead.
  */
 export async function createExecutor(options: ExecutorOptions = {}): Promise<Executor> {
   const { engine = "auto", accelerator = "auto" } = options;
@@ -43,7 +43,7 @@ export async function createExecutor(options: ExecutorOptions = {}): Promise<Exe
       return ortExecutor();
     case "auto":
       if (accelerator === "gpu") requireGpu();
-      return eagerExecutor(accelerator !== "cpu" && seesGpu() ? "tfjs-node-gpu" : "tfjs");
+      return accelerator !== "cpu" && seesGpu() ? eagerExecutor("tfjs-node-gpu") : ortExecutor();
     default:
       engine satisfies never;
       throw new LtrainError("argument.invalid", `there is no engine "${String(engine)}"`);
