@@ -1,6 +1,8 @@
 import type * as Ort from "onnxruntime-node";
+import type { HalfType } from "../storage/float16.js";
 import type { ElementType, Graph } from "./graph.js";
 import type { HostArray } from "./hostValues.js";
+import type { HalfSupport } from "./passes/autocast.js";
 
 /** What of onnxruntime-node is used. */
 export type OrtModule = Pick<typeof Ort, "InferenceSession" | "Tensor">;
@@ -10,6 +12,8 @@ export type BorderType = Extract<ElementType, "float32" | "int32" | "bool">;
 
 /** Where a Variable lives between steps. */
 export interface StateCell {
+  /** Called before a step reads the cell, by devices whose Variables have to be brought there first. */
+  settle?(): Promise<void>;
   /** What a step reads. */
   current(): Ort.Tensor;
   /** What a step writes into; null lets the session allocate. */
@@ -40,6 +44,8 @@ export interface PreparedGraph {
 export interface OrtDevice {
   /** For people: "cpu", or what the driver calls it. */
   readonly name: string;
+  /** The half precisions it can compute products in, and how; none where nothing is said. */
+  readonly halves?: Partial<Readonly<Record<HalfType, HalfSupport>>>;
   prepare(graph: Graph): PreparedGraph;
   open(model: Uint8Array, stateOutputs: readonly string[]): Promise<Ort.InferenceSession>;
   /** A place for a Variable, holding `initial`. */

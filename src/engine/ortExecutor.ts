@@ -1,17 +1,20 @@
 import type * as Ort from "onnxruntime-node";
 import { LtrainError } from "../errors.js";
+import type { HalfType } from "../storage/float16.js";
 import type { HostTensor } from "../storage/hostTensor.js";
 import type { Variable } from "../tensor/variable.js";
 import type { CapturedStep } from "./capture.js";
 import { captureStep, inputPort, nextStatePort, outputPort, statePort } from "./capture.js";
-import type { CompiledStep, Executor, StepFunction, StepOutputs } from "./executor.js";
+import type { CompiledStep, CompileOptions, Executor, StepFunction, StepOutputs } from "./executor.js";
 import type { Graph, TensorSpec } from "./graph.js";
 import { computeType, fromCompute, toCompute } from "./hostValues.js";
 import { onnxModel } from "./onnxModel.js";
 import type { OrtCpuOptions } from "./ortCpu.js";
 import { ortCpu } from "./ortCpu.js";
+import { ortCuda } from "./ortCuda.js";
 import type { BorderType, OrtDevice, OrtModule, StateCell, Tail } from "./ortDevice.js";
-import { simplify } from "./passes/index.js";
+import { ortWebgpu } from "./ortWebgpu.js";
+import { lowerPrecision, simplify } from "./passes/index.js";
 
 /** What was compiled, for whoever wants to show it or to write the graph down. */
 export interface Compilation {
@@ -20,8 +23,13 @@ export interface Compilation {
   readonly milliseconds: number;
 }
 
+/** What of ONNX Runtime computes, by name; a GPU comes with what people call it. */
+export type OrtTarget = { readonly kind: "cpu" } | { readonly kind: "webgpu" | "cuda"; readonly name: string };
+
 /** What the ONNX Runtime executor may be told. */
 export interface OrtExecutorOptions extends OrtCpuOptions {
+  /** The CPU where nothing is said. Whether a GPU is there is not asked: gpuDevices.ts knows. */
+  readonly target?: OrtTarget;
   /** Called when a step has been compiled for new input shapes. */
   readonly onCompile?: (compilation: Compilation) => void;
 }
@@ -29,7 +37,22 @@ export interface OrtExecutorOptions extends OrtCpuOptions {
 /** The executor that captures a step as one graph and has ONNX Runtime run it. */
 export async function ortExecutor(options: OrtExecutorOptions = {}): Promise<Executor> {
   const ort = await loadOrt();
-  return new OrtExecutor(ortCpu(ort, options), options.onCompile);
+  return new OrtExecutor(deviceOf(ort, options), options.onCompile);
+}
+
+function deviceOf(ort: OrtModule, options: OrtExecutorOptions): OrtDevice {
+  const { target = { kind: "cpu" } } = options;
+  switch (target.kind) {
+    case "cpu":
+      return ortCpu(ort, options);
+    case "webgpu":
+      return ortWebgpu(ort, target.name);
+    case "cuda":
+      return ortCuda(ort, target.name);
+    default:
+      target satisfies never;
+      throw new TypeError("unreachable");
+  }
 }
 
 async function loadOrt(): Promise<OrtModule> {
@@ -61,13 +84,17 @@ export class OrtExecutor implements Executor {
     return this.#device.name;
   }
 
-  compile(step: StepFunction): CompiledStep {
+  get halves(): readonly HalfType[] {
+    return Object.keys(this.#device.halves ?? {}) as HalfType[]; // the keys that the device's table may have
+  }
+
+  compile(step: StepFunction, options: CompileOptions = {}): CompiledStep {
     const programs = new Map<string, Promise<Program>>();
     const programOf = (inputs: Readonly<Record<string, HostTensor>>): Promise<Program> => {
       const key = signatureOf(inputs);
       const known = programs.get(key);
       if (known !== undefined) return known;
-      const made = this.#compile(step, inputs);
+      const made = this.#compile(step, options, inputs);
       programs.set(key, made);
       // A step that could not be captured may be captured later: its shapes are not to blame for good.
       made.catch(() => programs.delete(key));
@@ -110,13 +137,17 @@ export class OrtExecutor implements Executor {
     return result;
   }
 
-  async #compile(step: StepFunction, inputs: Readonly<Record<string, HostTensor>>): Promise<Program> {
+  async #compile(
+    step: StepFunction,
+    options: CompileOptions,
+    inputs: Readonly<Record<string, HostTensor>>,
+  ): Promise<Program> {
     const started = performance.now();
     const specs = Object.fromEntries(
       Object.entries(inputs).map(([name, { dtype, shape }]) => [name, { dtype: computeType(dtype), shape }]),
     );
     const captured = captureStep(step, specs);
-    const graph = simplify(captured.graph);
+    const graph = this.#inPrecision(simplify(captured.graph), options.autocast ?? null);
     const prepared = this.#device.prepare(graph);
     const stateOutputs = captured.variables.map((_, index) => nextStatePort(index));
     const session = await this.#device.open(onnxModel(prepared.graph), stateOutputs);
@@ -127,6 +158,17 @@ export class OrtExecutor implements Executor {
     this.#programs.push(program);
     this.#onCompile?.({ inputs: specs, graph, milliseconds: performance.now() - started });
     return program;
+  }
+
+  #inPrecision(graph: Graph, type: HalfType | null): Graph {
+    if (type === null) return graph;
+    const support = this.#device.halves?.[type];
+    if (support === undefined) {
+      throw new LtrainError("engine.unsupported", `${this.device} through onnxruntime has no products in ${type}`, {
+        hint: "--accelerator cpu has, or train in precision 32-true",
+      });
+    }
+    return lowerPrecision(graph, { type, support });
   }
 
   async #cell(variable: Variable): Promise<StateCell> {
@@ -190,7 +232,10 @@ class Program {
       if (host === undefined) throw new Error(`input "${name}" is missing`);
       feeds[inputPort(name)] = this.#device.input(computeType(host.dtype), host.shape, toCompute(host));
     }
-    for (const { port, cell } of this.#reads) feeds[port] = cell.current();
+    for (const { port, cell } of this.#reads) {
+      if (cell.settle !== undefined) await cell.settle();
+      feeds[port] = cell.current();
+    }
     for (const { port, cell } of this.#writes) fetches[port] = cell.target();
     for (const { port, spec } of this.#outputs) {
       fetches[port] = this.#device.output(spec.dtype as BorderType, spec.shape);
