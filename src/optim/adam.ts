@@ -20,7 +20,8 @@ export interface AdamOptions {
   readonly decoupledWeightDecay?: boolean;
 }
 
-const DEFAULTS: ReadonlyMap<string, PyValue> = new Map<string, PyValue>([
+/** torch.optim.Adam's defaults, in its order. */
+export const ADAM_DEFAULTS: ReadonlyMap<string, PyValue> = new Map<string, PyValue>([
   ["lr", new PyFloat(1e-3)],
   ["betas", new PyTuple([new PyFloat(0.9), new PyFloat(0.999)])],
   ["eps", new PyFloat(1e-8)],
@@ -36,8 +37,12 @@ const DEFAULTS: ReadonlyMap<string, PyValue> = new Map<string, PyValue>([
 
 /** torch.optim.Adam: eps is added after the division by √(1-β2^t), as torch does. */
 export class Adam extends Optimizer {
-  constructor(params: readonly Parameter[] | readonly ParamGroupInit<AdamOptions>[], options: AdamOptions = {}) {
-    super(params, options, DEFAULTS);
+  constructor(
+    params: readonly Parameter[] | readonly ParamGroupInit<AdamOptions>[],
+    options: AdamOptions = {},
+    defaults = ADAM_DEFAULTS,
+  ) {
+    super(params, options, defaults);
   }
 
   protected override get countsSteps(): boolean {
@@ -47,12 +52,18 @@ export class Adam extends Optimizer {
   protected override check(group: ParamGroup): void {
     for (const name of ["lr", "eps", "weight_decay"]) {
       if (!(group.number(name) >= 0)) {
-        throw new LtrainError("argument.invalid", `Adam's ${name} is at least 0, got ${group.number(name)}`);
+        throw new LtrainError(
+          "argument.invalid",
+          `${this.constructor.name}'s ${name} is at least 0, got ${group.number(name)}`,
+        );
       }
     }
     for (const beta of group.pair("betas")) {
       if (!(beta >= 0 && beta < 1)) {
-        throw new LtrainError("argument.invalid", `Adam's betas lie between 0 and 1 (exclusive), got ${beta}`);
+        throw new LtrainError(
+          "argument.invalid",
+          `${this.constructor.name}'s betas lie between 0 and 1 (exclusive), got ${beta}`,
+        );
       }
     }
   }

@@ -87,12 +87,30 @@ function elementwise(each: (x: Float32Array, out: Float32Array) => void): CpuKer
   };
 }
 
+/** Beyond this the error function is ±1 in float32. */
+const ERF_END = 4;
+
+/** The error function in double: a series of terms of one sign; tfjs' formula is right to seven places only. */
+function erf(x: number): number {
+  if (Math.abs(x) >= ERF_END) return Math.sign(x);
+  let term = x;
+  let sum = x;
+  for (let n = 1; Math.abs(term) > 1e-17 * Math.abs(sum); n += 1) {
+    term *= (2 * x * x) / (2 * n + 1);
+    sum += term;
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
 /** Arithmetic of float32 tensors by plain loops; each element is computed in double and rounded once, as in tfjs. */
 export const ARITHMETIC: Readonly<Record<string, CpuKernel>> = {
   Add: operation(addEach, addScalar, true),
   Sub: operation(subEach, subScalar, false),
   Multiply: operation(mulEach, mulScalar, true),
   RealDiv: operation(divEach, divScalar, false),
+  Erf: elementwise((x, out) => {
+    for (let i = 0; i < out.length; i += 1) out[i] = erf(x[i]!);
+  }),
   Sqrt: elementwise((x, out) => {
     for (let i = 0; i < out.length; i += 1) out[i] = Math.sqrt(x[i]!);
   }),
