@@ -1,10 +1,11 @@
 import { LtrainError } from "../errors.js";
+import { isHalf, type HalfType } from "../storage/float16.js";
 import type { Tensor } from "../tensor/tf.js";
 import { tf } from "../tensor/tf.js";
 import type { Variable } from "../tensor/variable.js";
 import { observeVariables } from "../tensor/variable.js";
 import { userLine } from "./callSite.js";
-import type { StepFunction } from "./executor.js";
+import type { Recording, StepFunction } from "./executor.js";
 import type { Graph, Port, TensorSpec } from "./graph.js";
 import { checkGraph } from "./graph.js";
 import { computeType } from "./hostValues.js";
@@ -17,6 +18,13 @@ export interface CapturedStep {
   /** Names of the step's own inputs and outputs, as the step knows them. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+}
+
+/** How a step is captured. */
+export interface CaptureOptions {
+  readonly recording?: Recording;
+  /** Let each node's origin name the user's line, which takes long: for error messages. */
+  readonly places?: boolean;
 }
 
 /** The port of a step's input. */
@@ -43,8 +51,14 @@ export function nextStatePort(index: number): string {
  * Run a step once over tensors without values, and give back what it did as a graph. The Variables keep their values:
  * only the graph says what becomes of them.
  */
-export function captureStep(step: StepFunction, inputs: Readonly<Record<string, TensorSpec>>): CapturedStep {
+export function captureStep(
+  step: StepFunction,
+  inputs: Readonly<Record<string, TensorSpec>>,
+  options: CaptureOptions = {},
+): CapturedStep {
+  const { recording = "first", places = false } = options;
   return record((backend) => {
+    backend.notesPlaces = places;
     const ports: Port[] = [];
     const placeholders: Record<string, Tensor> = {};
     for (const [name, spec] of Object.entries(inputs)) {
@@ -54,7 +68,7 @@ export function captureStep(step: StepFunction, inputs: Readonly<Record<string, 
     }
     const state = new StateWatch(backend);
     try {
-      const results = observeVariables(state, () => step(placeholders));
+      const results = observeVariables(state, () => step(placeholders, recording));
       const outputs = Object.entries(results).map(([name, tensor]): Port => {
         return { name: outputPort(name), value: backend.value(tensor) };
       });
@@ -105,7 +119,7 @@ class StateWatch {
     }
     this.#indexOf(variable);
     // A clone outlives the scope that the assigned tensor belongs to.
-    const kept = this.#keep(next.clone());
+    const kept = this.#keep(isHalf(variable.dtype) ? this.#rounded(next, variable.dtype) : next.clone());
     this.#current.set(variable, kept);
     this.#assigned.set(variable, kept);
   }
@@ -120,6 +134,13 @@ class StateWatch {
   /** Give back the tensors that outlived their scopes. */
   dispose(): void {
     for (const tensor of this.#kept) tensor.dispose();
+  }
+
+  /** What is a half in the checkpoint is one between steps too: it is rounded when it is assigned. */
+  #rounded(tensor: Tensor, type: HalfType): Tensor {
+    const { builder } = this.#backend;
+    builder.origin = "assign";
+    return this.#backend.tensor(builder.cast(builder.cast(this.#backend.value(tensor), type), "float32"));
   }
 
   #keep(tensor: Tensor): Tensor {

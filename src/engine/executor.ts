@@ -1,12 +1,20 @@
+import type { HalfType } from "../storage/float16.js";
 import type { HostTensor } from "../storage/hostTensor.js";
 import type { Tensor } from "../tensor/tf.js";
 import type { Variable } from "../tensor/variable.js";
 
 /**
+ * Why a step function runs over tensors without values: to be recorded, or, once that is done, to see whether it comes
+ * out the same again. What a step must not depend on (the index of a batch) should be another one then.
+ */
+export type Recording = "first" | "again";
+
+/**
  * A step: named tensors in, named tensors out. It reads and assigns Variables as it likes; everything else it needs
  * (batch, learning rate, random numbers) comes as an input, so that the same step can be captured as one graph.
+ * `recording` is not there when the step computes.
  */
-export type StepFunction = (inputs: Readonly<Record<string, Tensor>>) => Record<string, Tensor>;
+export type StepFunction = (inputs: Readonly<Record<string, Tensor>>, recording?: Recording) => Record<string, Tensor>;
 
 /** What one run of a step gave; values are brought to the host only when they are asked for. */
 export interface StepOutputs {
@@ -24,6 +32,12 @@ export interface CompiledStep {
   run(inputs: Readonly<Record<string, HostTensor>>): Promise<StepOutputs>;
 }
 
+/** What a step may be compiled with. */
+export interface CompileOptions {
+  /** The half precision that matrix products and convolutions are computed in; null: all is float32. */
+  readonly autocast?: HalfType | null;
+}
+
 /** The engines by name, as `--engine` takes them. */
 export type EngineName = "tfjs" | "tfjs-node-gpu" | "onnxruntime";
 
@@ -32,7 +46,9 @@ export interface Executor {
   readonly engine: EngineName;
   /** The device, for people: "cpu" or "NVIDIA H200". */
   readonly device: string;
-  compile(step: StepFunction): CompiledStep;
+  /** The half precisions that `compile` can be told to autocast to; none where nothing is said. */
+  readonly halves?: readonly HalfType[];
+  compile(step: StepFunction, options?: CompileOptions): CompiledStep;
   /** The value of a Variable, brought to the host. */
   read(variable: Variable): Promise<HostTensor>;
   /** Set a Variable from the host. */

@@ -91,7 +91,7 @@ export function sameShape(a: readonly number[], b: readonly number[]): boolean {
 }
 
 /** Which constant names a value when it is printed: small ones as they are, large ones by their shape. */
-function printConstant(value: Value): string {
+export function printConstant(value: Value): string {
   const data = value.constant ?? [];
   if (data.length > 6) return `const<${printSpec(value)}>`;
   const list = Array.from<number | bigint, string>(data, String).join(", ");
@@ -102,12 +102,14 @@ function printSpec(spec: TensorSpec): string {
   return `${spec.dtype}[${spec.shape.join(",")}]`;
 }
 
-/** The graph as text, a node a line, for `--dump-graph` and for tests. */
-export function printGraph(graph: Graph): string {
+/**
+ * The graph as text, a node a line, for `--dump-graph` and for tests; `constant` writes the constants.
+ */
+export function printGraph(graph: Graph, constant: (value: Value) => string = printConstant): string {
   const names = new Map<Value, string>();
   const nameOf = (value: Value | null): string => {
     if (value === null) return "-";
-    if (value.constant !== null) return printConstant(value);
+    if (value.constant !== null) return constant(value);
     const known = names.get(value);
     if (known !== undefined) return known;
     const name = `%${names.size}`;

@@ -4,7 +4,7 @@ import type { HalfType } from "../storage/float16.js";
 import type { HostTensor } from "../storage/hostTensor.js";
 import type { Variable } from "../tensor/variable.js";
 import type { CapturedStep } from "./capture.js";
-import { captureStep, inputPort, nextStatePort, outputPort, statePort } from "./capture.js";
+import { inputPort, nextStatePort, outputPort, statePort } from "./capture.js";
 import type { CompiledStep, CompileOptions, Executor, StepFunction, StepOutputs } from "./executor.js";
 import type { Graph, TensorSpec } from "./graph.js";
 import { computeType, fromCompute, toCompute } from "./hostValues.js";
@@ -15,9 +15,13 @@ import { ortCuda } from "./ortCuda.js";
 import type { BorderType, OrtDevice, OrtModule, StateCell, Tail } from "./ortDevice.js";
 import { ortWebgpu } from "./ortWebgpu.js";
 import { lowerPrecision, simplify } from "./passes/index.js";
+import type { RehearsedStep } from "./rehearse.js";
+import { captureTwice, isLookedAtAgain, isSameStep, requireSame } from "./rehearse.js";
 
 /** What was compiled, for whoever wants to show it or to write the graph down. */
 export interface Compilation {
+  /** What the step is called: trainingStep, validationStep. */
+  readonly name: string;
   readonly inputs: Readonly<Record<string, TensorSpec>>;
   readonly graph: Graph;
   readonly milliseconds: number;
@@ -72,7 +76,7 @@ export class OrtExecutor implements Executor {
   readonly #device: OrtDevice;
   readonly #onCompile: ((compilation: Compilation) => void) | undefined;
   readonly #cells = new Map<Variable, StateCell>();
-  readonly #programs: Program[] = [];
+  readonly #compiled: Compiled[] = [];
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(device: OrtDevice, onCompile?: (compilation: Compilation) => void) {
@@ -89,8 +93,8 @@ export class OrtExecutor implements Executor {
   }
 
   compile(step: StepFunction, options: CompileOptions = {}): CompiledStep {
-    const programs = new Map<string, Promise<Program>>();
-    const programOf = (inputs: Readonly<Record<string, HostTensor>>): Promise<Program> => {
+    const programs = new Map<string, Promise<Compiled>>();
+    const programOf = (inputs: Readonly<Record<string, HostTensor>>): Promise<Compiled> => {
       const key = signatureOf(inputs);
       const known = programs.get(key);
       if (known !== undefined) return known;
@@ -100,7 +104,15 @@ export class OrtExecutor implements Executor {
       made.catch(() => programs.delete(key));
       return made;
     };
-    return { run: (inputs) => this.#inOrder(async () => (await programOf(inputs)).run(inputs)) };
+    return {
+      run: (inputs) =>
+        this.#inOrder(async () => {
+          const compiled = await programOf(inputs);
+          compiled.runs += 1;
+          if (isLookedAtAgain(compiled.runs)) requireSame(compiled.captured, step, specsOf(inputs));
+          return compiled.program.run(inputs);
+        }),
+    };
   }
 
   read(variable: Variable): Promise<HostTensor> {
@@ -125,8 +137,8 @@ export class OrtExecutor implements Executor {
       cell.dispose();
     }
     this.#cells.clear();
-    await Promise.all(this.#programs.map((program) => program.session.release()));
-    this.#programs.length = 0;
+    await Promise.all(this.#compiled.map(({ program }) => program.session.release()));
+    this.#compiled.length = 0;
     await this.#device.dispose();
   }
 
@@ -141,13 +153,14 @@ export class OrtExecutor implements Executor {
     step: StepFunction,
     options: CompileOptions,
     inputs: Readonly<Record<string, HostTensor>>,
-  ): Promise<Program> {
+  ): Promise<Compiled> {
     const started = performance.now();
-    const specs = Object.fromEntries(
-      Object.entries(inputs).map(([name, { dtype, shape }]) => [name, { dtype: computeType(dtype), shape }]),
-    );
-    const captured = captureStep(step, specs);
-    const graph = this.#inPrecision(simplify(captured.graph), options.autocast ?? null);
+    const specs = specsOf(inputs);
+    const captured = captureTwice(step, specs);
+    const autocast = options.autocast ?? null;
+    const same = this.#compiled.find((each) => each.autocast === autocast && isSameStep(each.captured, captured));
+    if (same !== undefined) return { ...same, runs: 0 };
+    const graph = this.#inPrecision(simplify(captured.graph), autocast);
     const prepared = this.#device.prepare(graph);
     const stateOutputs = captured.variables.map((_, index) => nextStatePort(index));
     const session = await this.#device.open(onnxModel(prepared.graph), stateOutputs);
@@ -155,9 +168,10 @@ export class OrtExecutor implements Executor {
     for (const variable of captured.variables) cells.push(await this.#cell(variable));
     const tail = prepared.bind?.(cells);
     const program = new Program(session, this.#device, { ...captured, graph: prepared.graph }, cells, tail);
-    this.#programs.push(program);
-    this.#onCompile?.({ inputs: specs, graph, milliseconds: performance.now() - started });
-    return program;
+    const compiled: Compiled = { captured, autocast, program, runs: 0 };
+    this.#compiled.push(compiled);
+    this.#onCompile?.({ name: step.name, inputs: specs, graph, milliseconds: performance.now() - started });
+    return compiled;
   }
 
   #inPrecision(graph: Graph, type: HalfType | null): Graph {
@@ -179,6 +193,20 @@ export class OrtExecutor implements Executor {
     this.#cells.set(variable, cell);
     return cell;
   }
+}
+
+/** A step made ready for inputs of some shapes. */
+interface Compiled {
+  readonly captured: RehearsedStep;
+  readonly autocast: HalfType | null;
+  readonly program: Program;
+  runs: number;
+}
+
+function specsOf(inputs: Readonly<Record<string, HostTensor>>): Record<string, TensorSpec> {
+  return Object.fromEntries(
+    Object.entries(inputs).map(([name, { dtype, shape }]) => [name, { dtype: computeType(dtype), shape }]),
+  );
 }
 
 /** Which graph inputs call for. */

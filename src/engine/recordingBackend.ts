@@ -20,12 +20,15 @@ let active: RecordingBackend | undefined;
 /** A tfjs backend whose tensors are values of a graph; running a kernel writes the kernel into the graph. */
 export class RecordingBackend extends tf.KernelBackend {
   builder = new GraphBuilder();
+  /** Whether nodes say from which line of the user's they come; finding it out takes a stack each. */
+  notesPlaces = false;
   #values = new WeakMap<object, Value>();
   #count = 0;
 
   /** Forget everything and begin a new graph. */
   restart(): void {
     this.builder = new GraphBuilder();
+    this.notesPlaces = false;
     this.#values = new WeakMap();
     this.#count = 0;
   }
@@ -70,13 +73,15 @@ export class RecordingBackend extends tf.KernelBackend {
     for (const [name, tensor] of Object.entries(inputs)) {
       if (tensor !== undefined) values[name] = this.value(tensor);
     }
-    this.builder.origin = kernel;
+    this.builder.origin = this.notesPlaces ? `${kernel} at ${userLine()}` : kernel;
     const results = lowering(this.builder, values, attributes);
     return results.map((value) => this.info(value));
   }
 
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
-    const frames = stackFrames();
+    // Most constants are one number, and a stack each would take longer than all else; one that is drawn is found out
+    // when the step is captured again.
+    const frames = values.length > 1 ? stackFrames() : [];
     const draw = frames
       .map((frame) => DRAWS.exec(frame)?.[0].trim().replace(/_$/, ""))
       .find((name) => name !== undefined);
