@@ -143,7 +143,7 @@ function addRunOptions(command: Command): Command {
     .option("--seed-everything <n>", "seed of all random numbers")
     .option("--engine <name>", "auto, onnxruntime, tfjs or tfjs-node-gpu")
     .option("--accelerator <name>", "auto, cpu or gpu")
-    .option("--precision <p>", "32-true")
+    .option("--precision <p>", "32-true, 16-mixed, bf16-mixed, 16-true or bf16-true")
     .option("--print-config", "print the resolved config and stop", false)
     .option("--json", "one JSON event per line on stdout", false)
     .option("--quiet", "no progress", false)

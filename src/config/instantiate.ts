@@ -69,7 +69,7 @@ function trainerOptions(resolved: ResolvedConfig, config: Config, setup: RunSetu
   const given = {
     accelerator: option("accelerator"),
     engine: option("engine"),
-    precision: "32-true",
+    precision: option("precision"),
     maxEpochs: option("max_epochs"),
     maxSteps: option("max_steps"),
     limitTrainBatches: option("limit_train_batches"),

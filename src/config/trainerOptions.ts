@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { findPrecision } from "../precision/createPrecision.js";
+import { PRECISION_NAMES } from "../precision/precision.js";
 import type { ConfigNode } from "./configNode.js";
 import { plainOf } from "./configNode.js";
 
@@ -29,9 +31,13 @@ export const TRAINER_OPTIONS = {
     .default("auto")
     .describe("What runs the steps; auto picks by the accelerator. (ltrain's own option.)"),
   precision: z
-    .union([z.literal("32-true"), z.literal("32"), z.literal(32), z.null()])
+    .union([z.string(), z.number(), z.null()])
+    .refine((value) => value === null || findPrecision(value) !== undefined)
     .default("32-true")
-    .meta({ description: "The numbers that are counted in: 32-true.", expected: "32-true" }),
+    .meta({
+      description: "The numbers that are counted in: 32-true, 16-mixed, bf16-mixed, 16-true or bf16-true.",
+      expected: PRECISION_NAMES.join(", "),
+    }),
   max_epochs: z
     .int()
     .min(-1)

@@ -1,5 +1,6 @@
 import type { DType } from "../storage/dtype.js";
 import type { HostTensor } from "../storage/hostTensor.js";
+import { narrowArray, widenArray } from "../storage/float16.js";
 import type { ElementType } from "./graph.js";
 
 /** Typed arrays that a graph's inputs and outputs lie in on the host. */
@@ -43,6 +44,9 @@ export function toCompute(host: HostTensor): HostArray {
       return int64ToInt32(new BigInt64Array(buffer, byteOffset, byteLength / 8));
     case "float64":
       return Float32Array.from(new Float64Array(buffer, byteOffset, byteLength / 8));
+    case "float16":
+    case "bfloat16":
+      return widenArray(new Uint16Array(buffer, byteOffset, byteLength / 2), host.dtype);
     case "uint8":
       return Int32Array.from(aligned);
     case "int8":
@@ -73,6 +77,9 @@ function convert(values: HostArray, dtype: DType): ArrayBufferView {
       return BigInt64Array.from(values as ArrayLike<number>, BigInt);
     case "float64":
       return Float64Array.from(values);
+    case "float16":
+    case "bfloat16":
+      return narrowArray(Float32Array.from(values), dtype);
     case "uint8":
       return Uint8Array.from(values);
     case "int8":

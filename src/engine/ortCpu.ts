@@ -40,6 +40,8 @@ export function ortCpu(ort: OrtModule, options: OrtCpuOptions = {}): OrtDevice {
   };
   return {
     name: "cpu",
+    // ONNX Runtime takes float16 products on the CPU, and drops the casts around them: float32 in all but name.
+    halves: { float16: "emulated", bfloat16: "emulated" },
     prepare,
     open: (model) =>
       ort.InferenceSession.create(model, {

@@ -42,7 +42,7 @@ export class EvaluationLoop {
     this.#context = context;
     this.#situation = situation;
     this.#logs = new StepLogs("validationStep", false, this.results);
-    this.#runner = new StepRunner(context.executor, (tree) => this.#step(tree));
+    this.#runner = new StepRunner(context.executor, context.precision, (tree) => this.#step(tree));
   }
 
   /** Evaluate once over the loader. */

@@ -1,6 +1,7 @@
 import type { LRSchedulerConfig } from "../core/lightningModule.js";
 import type { Executor } from "../engine/executor.js";
 import type { Optimizer } from "../optim/optimizer.js";
+import type { Precision } from "../precision/precision.js";
 import type { HookContext } from "./callHooks.js";
 import type { HookLogs } from "./hookLogs.js";
 import type { MetricsBoard } from "./metricsBoard.js";
@@ -13,6 +14,7 @@ export type SchedulerConfig = Required<Pick<LRSchedulerConfig, "scheduler" | "in
 export interface LoopContext extends HookContext {
   readonly executor: Executor;
   readonly optimizer: Optimizer;
+  readonly precision: Precision;
   readonly schedulers: readonly SchedulerConfig[];
   readonly board: MetricsBoard;
   readonly hookLogs: HookLogs;

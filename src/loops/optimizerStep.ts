@@ -5,6 +5,7 @@ import type { StepFunction } from "../engine/executor.js";
 import { LtrainError } from "../errors.js";
 import type { Parameter } from "../nn/parameter.js";
 import type { Optimizer } from "../optim/optimizer.js";
+import type { Precision } from "../precision/precision.js";
 import { valueAndGrads } from "../tensor/gradients.js";
 import type { Tensor } from "../tensor/tf.js";
 import type { StepLogs } from "./stepLogs.js";
@@ -13,6 +14,7 @@ import type { StepLogs } from "./stepLogs.js";
 export interface OptimizerStepParts {
   readonly module: LightningModule;
   readonly optimizer: Optimizer;
+  readonly precision: Precision;
   readonly logs: StepLogs;
   readonly tree: BatchTree;
   /** Index of the batch under way. */
@@ -26,19 +28,26 @@ export const OPTIMIZER_INPUT = "optimizer.";
  * One training step as one function of tensors: forward, loss, what is logged, backward, update. All that changes from
  * step to step is an input, so that an engine may run it once and keep the graph.
  */
-export function optimizerStep({ module, optimizer, logs, tree, batchIdx }: OptimizerStepParts): StepFunction {
+export function optimizerStep(parts: OptimizerStepParts): StepFunction {
+  const { module, optimizer, precision, logs, tree, batchIdx } = parts;
   const trained = trainedParameters(optimizer);
   return (inputs) => {
     const batch = assembleBatch(tree, inputs);
     const outputs: Record<string, Tensor> = {};
 
-    const forward = (): Tensor => asLoss(module.trainingStep(batch, batchIdx()), module);
-    const { value: loss, grads } = module.withLogSink(logs.sink(outputs), () => valueAndGrads(forward, trained));
+    const forward = (): Tensor => {
+      const loss = asLoss(module.trainingStep(batch, batchIdx()), module);
+      outputs["loss"] = loss;
+      return precision.scaleLoss(loss, inputs);
+    };
+    const { grads } = module.withLogSink(logs.sink(outputs), () => valueAndGrads(forward, trained));
 
-    const gradients = byParameter(trained, grads);
-    optimizer.applyGradients(gradients, (name) => inputOf(inputs, OPTIMIZER_INPUT + name));
+    const { gradients, foundInf } = precision.unscale(byParameter(trained, grads), inputs);
+    const updated = precision.update(foundInf, () => {
+      optimizer.applyGradients(gradients, (name) => inputOf(inputs, OPTIMIZER_INPUT + name));
+    });
 
-    return { loss, ...outputs };
+    return { ...outputs, ...updated };
   };
 }
 

@@ -1,6 +1,7 @@
 import type { LogOptions, LogSink } from "../core/lightningModule.js";
 import type { StepOutputs } from "../engine/executor.js";
 import { LtrainError } from "../errors.js";
+import { PRECISION_OUTPUT } from "../precision/precision.js";
 import type { Tensor } from "../tensor/tf.js";
 import { tf } from "../tensor/tf.js";
 import type { StepResult } from "../core/trainerState.js";
@@ -94,6 +95,7 @@ export class StepLogs {
   async #read({ outputs, batchSize, ownSizes }: WaitingOutputs): Promise<StepResult> {
     const result: Record<string, number> = {};
     for (const output of outputs.names) {
+      if (output.startsWith(PRECISION_OUTPUT)) continue;
       const value = await outputs.scalar(output);
       const declared = this.#declared.get(output);
       if (declared === undefined) {

@@ -48,6 +48,8 @@ export class TrainingEpochLoop {
   readonly #limits: TrainingEpochLimits;
   readonly #logs: StepLogs;
   readonly #runner: StepRunner;
+  /** Whether the optimizer took the step of the batch under way: gradients that overflowed are not one. */
+  #stepped = true;
   #lastTurn = performance.now();
 
   constructor(context: LoopContext, limits: TrainingEpochLimits, validation: EvaluationLoop) {
@@ -55,9 +57,9 @@ export class TrainingEpochLoop {
     this.#limits = limits;
     this.validation = validation;
     this.#logs = new StepLogs("trainingStep", true, this.results);
-    const { module, optimizer, executor } = context;
-    this.#runner = new StepRunner(executor, (tree) =>
-      optimizerStep({ module, optimizer, tree, logs: this.#logs, batchIdx: () => this.batchIdx }),
+    const { module, optimizer, executor, precision } = context;
+    this.#runner = new StepRunner(executor, precision, (tree) =>
+      optimizerStep({ module, optimizer, precision, tree, logs: this.#logs, batchIdx: () => this.batchIdx }),
     );
   }
 
@@ -148,17 +150,22 @@ export class TrainingEpochLoop {
     optimizerProgress.increment("ready");
     for (const moment of ["ready", "started", "completed"] as const) zeroGradProgress.increment(moment);
     try {
-      const outputs = await this.#runner.run(flat, optimizerInputs(context.optimizer.hostScalars()));
+      const outputs = await this.#runner.run(flat, {
+        ...scalarInputs(OPTIMIZER_INPUT, context.optimizer.hostScalars()),
+        ...scalarInputs("", context.precision.stepInputs()),
+      });
+      this.#stepped = await context.precision.tookStep(outputs);
       await this.#logs.add(outputs, batchSizeOf(flat));
     } catch (error) {
       throw userFailure(error, `${context.module.constructor.name}.trainingStep ${placeOf(context.trainer)}`);
     }
-    context.optimizer.afterStep();
+    if (this.#stepped) context.optimizer.afterStep();
+    // Lightning's global_step counts a skipped step like any other.
     optimizerProgress.increment("completed");
     batchProgress.increment("processed");
     this.clock.tick();
 
-    stepSchedulers(context, this.schedulerProgress, { interval: "step", plateau: false, index: batchIdx });
+    this.#stepStepSchedulers(false);
     if (this.isLastBatch) this.#stepEpochSchedulers(false);
 
     const outputs = this.#wantsOutputs(batchIdx) ? await this.settle() : {};
@@ -167,6 +174,12 @@ export class TrainingEpochLoop {
     if (context.hookLogs.takeNews()) context.board.show(this.results.metrics(true));
     batchProgress.increment("completed");
     if (this.shouldLog) await this.#logBatch();
+  }
+
+  /** Schedulers that count steps do not move with a step that the optimizer did not take. */
+  #stepStepSchedulers(plateau: boolean): void {
+    if (!this.#stepped) return;
+    stepSchedulers(this.#context, this.schedulerProgress, { interval: "step", plateau, index: this.batchIdx });
   }
 
   /** Epoch schedulers step with the epoch's last batch; those that watch a metric, after the epoch's metrics. */
@@ -196,7 +209,7 @@ export class TrainingEpochLoop {
   async #afterBatch(): Promise<void> {
     const context = this.#context;
     if (this.#shouldValidate()) await this.validation.run();
-    stepSchedulers(context, this.schedulerProgress, { interval: "step", plateau: true, index: this.batchIdx });
+    this.#stepStepSchedulers(true);
     this.batchesThatStepped += 1;
     if (context.trainer.shouldStop) await context.board.save();
   }
@@ -216,8 +229,8 @@ export class TrainingEpochLoop {
   }
 }
 
-function optimizerInputs(scalars: Readonly<Record<string, number>>): Record<string, HostTensor> {
+function scalarInputs(prefix: string, scalars: Readonly<Record<string, number>>): Record<string, HostTensor> {
   const inputs: Record<string, HostTensor> = {};
-  for (const [name, value] of Object.entries(scalars)) inputs[OPTIMIZER_INPUT + name] = scalarTensor(value);
+  for (const [name, value] of Object.entries(scalars)) inputs[prefix + name] = scalarTensor(value);
   return inputs;
 }

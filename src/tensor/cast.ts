@@ -1,5 +1,6 @@
 import { LtrainError } from "../errors.js";
 import { itemSize, type DType } from "../storage/dtype.js";
+import { fromHalfBits, toHalfBits } from "../storage/float16.js";
 import { numelOf, type HostTensor } from "../storage/hostTensor.js";
 
 type Read = (view: DataView, at: number) => number;
@@ -9,8 +10,8 @@ type Write = (view: DataView, at: number, value: number) => void;
 const READ: Partial<Record<DType, Read>> = {
   float32: (view, at) => view.getFloat32(at, true),
   float64: (view, at) => view.getFloat64(at, true),
-  float16: (view, at) => widenHalf(view.getUint16(at, true)),
-  bfloat16: (view, at) => widenBfloat(view.getUint16(at, true)),
+  float16: (view, at) => fromHalfBits(view.getUint16(at, true), "float16"),
+  bfloat16: (view, at) => fromHalfBits(view.getUint16(at, true), "bfloat16"),
   int64: (view, at) => exactInt64(view.getBigInt64(at, true)),
   int32: (view, at) => view.getInt32(at, true),
   int16: (view, at) => view.getInt16(at, true),
@@ -26,6 +27,12 @@ const WRITE: Partial<Record<DType, Write>> = {
   },
   float64: (view, at, value) => {
     view.setFloat64(at, value, true);
+  },
+  float16: (view, at, value) => {
+    view.setUint16(at, toHalfBits(value, "float16"), true);
+  },
+  bfloat16: (view, at, value) => {
+    view.setUint16(at, toHalfBits(value, "bfloat16"), true);
   },
   int64: (view, at, value) => {
     view.setBigInt64(at, BigInt(Math.trunc(value)), true);
@@ -87,20 +94,4 @@ function exactInt64(value: bigint): number {
     );
   }
   return number;
-}
-
-/** bfloat16 is the upper half of a float32. */
-function widenBfloat(bits: number): number {
-  scratch.setUint32(0, bits << 16);
-  return scratch.getFloat32(0);
-}
-const scratch = new DataView(new ArrayBuffer(4));
-
-/** IEEE half: 1 sign, 5 exponent, 10 mantissa bits. */
-function widenHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const mantissa = bits & 0x3ff;
-  if (exponent === 0x1f) return mantissa === 0 ? sign * Infinity : Number.NaN;
-  return sign * (exponent === 0 ? mantissa * 2 ** -24 : (mantissa + 1024) * 2 ** (exponent - 25));
 }

@@ -1,5 +1,6 @@
 import type { DType } from "../storage/dtype.js";
 import type { HostTensor } from "../storage/hostTensor.js";
+import { castHost } from "./cast.js";
 import type { Tensor } from "./tf.js";
 import { fromHost, toHost } from "./transfer.js";
 import { tf } from "./tf.js";
@@ -25,20 +26,56 @@ export function observeVariables<Result>(through: VariableObserver, f: () => Res
 }
 
 /**
+ * Run `f` without letting what it assigns take effect: within `f` a Variable reads as what it was assigned, afterwards it
+ * is what it was. The tensors given back are kept; they are the caller's to dispose.
+ */
+export function holdAssignments(f: () => void): ReadonlyMap<Variable, Tensor> {
+  const outer = observer;
+  const held = new Map<Variable, Tensor>();
+  const beneath = <Result>(read: () => Result): Result => {
+    const inner = observer;
+    observer = outer;
+    try {
+      return read();
+    } finally {
+      observer = inner;
+    }
+  };
+  observer = {
+    read: (variable) => held.get(variable) ?? beneath(() => variable.value),
+    assign: (variable, next) => {
+      held.get(variable)?.dispose();
+      held.set(variable, tf.keep(next.clone()));
+    },
+  };
+  try {
+    f();
+  } finally {
+    observer = outer;
+  }
+  return held;
+}
+
+/**
  * A value that lives from step to step: a parameter, a buffer, an optimizer slot. Step functions read `value` and
  * `assign` what follows it; between steps an Executor may keep it wherever it likes (see Executor.read and write).
  * `dtype` is the dtype in the checkpoint; an int64 value is an int32 tensor while tfjs computes with it.
  */
 export class Variable {
   readonly shape: readonly number[];
-  readonly dtype: DType;
+  #dtype: DType;
   #host: HostTensor | undefined;
   #tensor: Tensor | undefined;
 
   constructor(initial: HostTensor) {
     this.shape = initial.shape;
-    this.dtype = initial.dtype;
+    this.#dtype = initial.dtype;
     this.#host = initial;
+  }
+
+  /** The dtype in the checkpoint. */
+  get dtype(): DType {
+    return this.#dtype;
   }
 
   /** The tensor of this moment. Owned by the variable: do not dispose it. */
@@ -67,6 +104,13 @@ export class Variable {
     this.#tensor?.dispose();
     this.#tensor = tf.keep(owned);
     this.#host = undefined;
+  }
+
+  /** `tensor.to(dtype)` in place, for a Variable that no Executor holds yet. */
+  async convert(dtype: DType): Promise<void> {
+    const value = castHost(await this.read(), dtype);
+    this.#dtype = dtype;
+    this.write(value);
   }
 
   /** Replace the value by bytes of the same dtype and shape. */

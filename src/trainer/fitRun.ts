@@ -15,7 +15,7 @@ import { TrainingEpochLoop } from "../loops/trainingEpochLoop.js";
 import { userCode } from "../loops/userFailure.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import { PyDict } from "../pickle/values.js";
-import { createPrecision } from "../precision/precision.js";
+import type { Precision } from "../precision/precision.js";
 import type { HostTensor } from "../storage/hostTensor.js";
 import { defaultGenerator } from "../tensor/generator.js";
 import type { Variable } from "../tensor/variable.js";
@@ -32,6 +32,7 @@ export interface FitRunParts {
   readonly module: LightningModule;
   readonly datamodule: LightningDataModule;
   readonly executor: Executor;
+  readonly precision: Precision;
   readonly setup: ResolvedSetup;
   readonly hookLogs: HookLogs;
   readonly config: Readonly<Record<string, unknown>> | null;
@@ -49,7 +50,7 @@ export class FitRun implements LoopContext, LiveState {
   readonly hookLogs: HookLogs;
   readonly board: MetricsBoard;
   readonly fitLoop: FitLoop;
-  readonly precision;
+  readonly precision: Precision;
   readonly unclaimedCallbacks = new PyDict();
   readonly config: Readonly<Record<string, unknown>> | null;
   stage: Stage = "fit";
@@ -69,7 +70,7 @@ export class FitRun implements LoopContext, LiveState {
     this.schedulers = setup.schedulers;
     this.hookLogs = parts.hookLogs;
     this.config = parts.config;
-    this.precision = createPrecision(options.precision);
+    this.precision = parts.precision;
     this.board = new MetricsBoard(options.loggers);
     this.#options = options;
     const validation = new EvaluationLoop(this, () => this.#situation());

@@ -5,6 +5,7 @@ import type { Logger } from "../core/logger.js";
 import type { EngineName } from "../engine/executor.js";
 import { LtrainError } from "../errors.js";
 import { CSVLogger } from "../loggers/csvLogger.js";
+import { createPrecision } from "../precision/createPrecision.js";
 import type { PrecisionName } from "../precision/precision.js";
 
 /** Where to compute. */
@@ -37,7 +38,8 @@ export interface TrainerOptions {
   readonly numSanityValSteps?: number | null;
   readonly accelerator?: Accelerator;
   readonly engine?: EngineName | "auto";
-  readonly precision?: PrecisionName;
+  /** Lightning's names and aliases: 16 is 16-mixed, bf16 is bf16-mixed, 32 is 32-true. */
+  readonly precision?: PrecisionName | "16" | "bf16" | "32" | 16 | 32;
   /** true: a CSVLogger under defaultRootDir. */
   readonly logger?: boolean | Logger | readonly Logger[] | null;
   readonly callbacks?: readonly Callback[];
@@ -89,7 +91,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     numSanityValSteps: resolveSanitySteps(fastDevRun, options.numSanityValSteps ?? 2),
     accelerator: options.accelerator ?? "auto",
     engine: options.engine ?? "auto",
-    precision: options.precision ?? "32-true",
+    precision: createPrecision(options.precision ?? "32-true").name,
     loggers: fastDevRun > 0 ? [] : resolveLoggers(options.logger ?? true, defaultRootDir),
     callbacks: resolveCallbacks(options, fastDevRun > 0),
     warnings,

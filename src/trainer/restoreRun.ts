@@ -101,7 +101,7 @@ async function restoreOthers(run: FitRun, { checkpoint, warn }: RestoreParts): P
   await restoreCallbacks(run, await inMemory(checkpoint.callbacks ?? new PyDict()), warn);
   const saved = checkpoint.precision;
   if (saved === null) return;
-  if (saved.key === precision.stateKey) precision.loadStateDict(saved.state);
+  if (precision.takes(saved.key)) precision.loadStateDict(saved.state);
   else warn(`the state of ${saved.key} in the checkpoint is not used: precision is ${precision.name}`);
 }
 

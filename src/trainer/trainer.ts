@@ -13,6 +13,7 @@ import { callCallbacks, callHooks } from "../loops/callHooks.js";
 import { HookLogs } from "../loops/hookLogs.js";
 import { Results } from "../loops/results.js";
 import { userCode } from "../loops/userFailure.js";
+import { createPrecision, requirePrecision } from "../precision/createPrecision.js";
 import { FitRun } from "./fitRun.js";
 import type { ResolvedOptions, TrainerOptions } from "./options.js";
 import { resolveOptions } from "./options.js";
@@ -193,16 +194,19 @@ export class Trainer implements TrainerState {
   /** Everything between having an executor and the reason why training ended. */
   async #train(context: HookContext, hookLogs: HookLogs, datamodule: LightningDataModule): Promise<string> {
     const { module } = context;
+    const precision = createPrecision(this.options.precision);
+    requirePrecision(precision, this.executor);
     const name = datamodule.constructor.name;
     await userCode(`${name}.prepareData`, () => datamodule.prepareData?.());
     await userCode(`${name}.setup`, () => datamodule.setup?.("fit"));
     await callHooks(context, "setup", ["fit"]);
+    await precision.convertModule(module);
     const configure = async (): Promise<FitRun> => {
       const place = `${module.constructor.name}.configureOptimizers`;
       const setup = resolveSetup(await userCode(place, () => module.configureOptimizers()), module.constructor.name);
       const { options, executor } = this;
       const config = this.#given.config ?? null;
-      return new FitRun({ trainer: this, options, module, datamodule, executor, setup, hookLogs, config });
+      return new FitRun({ trainer: this, options, module, datamodule, executor, precision, setup, hookLogs, config });
     };
     const { run, ltrain } = await this.#startRun(module, configure);
     this.#run = run;

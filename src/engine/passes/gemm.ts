@@ -53,6 +53,7 @@ function absorbBias(node: Node, b: GraphBuilder, uses: ReadonlyMap<Value, number
     if (gemm?.op !== "Gemm" || gemm.inputs.length !== 2 || uses.get(product) !== 1) continue;
     // Gemm broadcasts its third operand to the product, never the other way.
     if (!sameShape(product.shape, result.shape) || bias.shape.length > 2) continue;
+    b.origin = gemm.origin; // it is the product still, with a sum taken in
     return [b.emit("Gemm", [...gemm.inputs, bias], result, gemm.attributes)];
   }
   return undefined;

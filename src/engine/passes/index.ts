@@ -1,5 +1,7 @@
 import type { Graph } from "../graph.js";
 import { checkGraph } from "../graph.js";
+import type { AutocastOptions } from "./autocast.js";
+import { autocast } from "./autocast.js";
 import { sinkBroadcasts } from "./broadcasts.js";
 import { shareCommonSubexpressions } from "./commonSubexpressions.js";
 import { foldConstants } from "./constants.js";
@@ -36,4 +38,11 @@ export function simplify(graph: Graph): Graph {
   const fused = removeDeadCode(fuseGemm(current));
   checkGraph(fused);
   return fused;
+}
+
+/** A simplified graph with its products in halves. */
+export function lowerPrecision(graph: Graph, options: AutocastOptions): Graph {
+  const lowered = removeDeadCode(shareCommonSubexpressions(autocast(graph, options)));
+  checkGraph(lowered);
+  return lowered;
 }
