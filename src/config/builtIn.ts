@@ -1,9 +1,13 @@
 import type { AnyClassEntry, Builders, InitArgs, LoggerPlace } from "./classEntry.js";
 import {
   adamArgs,
+  adamWArgs,
+  charGPTArgs,
+  cosineAnnealingLrArgs,
   csvDataArgs,
   csvLoggerArgs,
   litAutoEncoderArgs,
+  litCNNArgs,
   litClassifierArgs,
   mnistDataArgs,
   modelCheckpointArgs,
@@ -11,8 +15,10 @@ import {
   progressBarArgs,
   sgdArgs,
   stepLrArgs,
+  textDataArgs,
 } from "./builtInArgs.js";
 import type { CSVDataModuleArgs } from "../demos/csvDataModule.js";
+import type { TextDataModuleArgs } from "../demos/textDataModule.js";
 import { CSVLogger } from "../loggers/csvLogger.js";
 import type { StepLROptions } from "../optim/schedules.js";
 
@@ -41,6 +47,28 @@ export const BUILT_IN: readonly AnyClassEntry[] = [
     },
   },
   {
+    kind: "model",
+    name: "LitCNN",
+    paths: ["ltrain.demos.LitCNN"],
+    description: "Two convolutions, a max pooling and two linear layers that tell classes of grey images apart.",
+    args: litCNNArgs,
+    load: async () => {
+      const { LitCNN } = await import("../demos/litCNN.js");
+      return (args) => new LitCNN(args);
+    },
+  },
+  {
+    kind: "model",
+    name: "CharGPT",
+    paths: ["ltrain.demos.CharGPT"],
+    description: "A small GPT over the characters of a text, built as nanoGPT is.",
+    args: charGPTArgs,
+    load: async () => {
+      const { CharGPT } = await import("../demos/charGPT.js");
+      return (args) => new CharGPT(args);
+    },
+  },
+  {
     kind: "data",
     name: "MNISTDataModule",
     paths: ["ltrain.demos.MNISTDataModule"],
@@ -62,6 +90,18 @@ export const BUILT_IN: readonly AnyClassEntry[] = [
     load: async () => {
       const { CSVDataModule } = await import("../demos/csvDataModule.js");
       return (args) => new CSVDataModule(args as unknown as CSVDataModuleArgs);
+    },
+  },
+  {
+    kind: "data",
+    name: "TextDataModule",
+    paths: ["ltrain.demos.TextDataModule"],
+    description: "A text file as rows of characters: the model is to guess the one that follows each.",
+    args: textDataArgs,
+    inputPaths: ["path"],
+    load: async () => {
+      const { TextDataModule } = await import("../demos/textDataModule.js");
+      return (args) => new TextDataModule(args as unknown as TextDataModuleArgs);
     },
   },
   {
@@ -130,6 +170,17 @@ export const BUILT_IN: readonly AnyClassEntry[] = [
     },
   },
   {
+    kind: "optimizer",
+    name: "AdamW",
+    paths: ["torch.optim.AdamW", "torch.optim.adamw.AdamW"],
+    description: "Adam with weight decay beside the gradient instead of in it.",
+    args: adamWArgs,
+    load: async () => {
+      const { AdamW } = await import("../optim/adamW.js");
+      return (args, params) => new AdamW([...params], camelKeys(args));
+    },
+  },
+  {
     kind: "lr_scheduler",
     name: "StepLR",
     paths: ["torch.optim.lr_scheduler.StepLR"],
@@ -138,6 +189,18 @@ export const BUILT_IN: readonly AnyClassEntry[] = [
     load: async () => {
       const { StepLR } = await import("../optim/schedules.js");
       return (args, optimizer) => new StepLR(optimizer, camelKeys(args) as unknown as StepLROptions);
+    },
+  },
+  {
+    kind: "lr_scheduler",
+    name: "CosineAnnealingLR",
+    paths: ["torch.optim.lr_scheduler.CosineAnnealingLR"],
+    description: "Lowers the learning rate to eta_min along half a cosine of T_max epochs.",
+    args: cosineAnnealingLrArgs,
+    load: async () => {
+      const { CosineAnnealingLR } = await import("../optim/schedules.js");
+      return ({ T_max: tMax, eta_min: etaMin }, optimizer) =>
+        new CosineAnnealingLR(optimizer, { tMax: Number(tMax), etaMin: Number(etaMin ?? 0) });
     },
   },
 ];

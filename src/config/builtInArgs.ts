@@ -50,6 +50,46 @@ export const litClassifierArgs = z.strictObject({
   ...decay,
 });
 
+/** init_args of LitCNN. */
+export const litCNNArgs = z.strictObject({
+  image_size: z.int().min(6).default(28).describe("Width and height of an image."),
+  channels: z
+    .tuple([z.int().min(1), z.int().min(1)])
+    .default([32, 64])
+    .meta({
+      description: "Channels of the first and of the second convolution.",
+      expected: "a list of two whole numbers from 1",
+    }),
+  hidden: count(128, "Width of the layer before the last."),
+  num_classes: count(10, "How many classes there are."),
+  lr: learningRate(1e-3),
+  ...decay,
+});
+
+/** init_args of CharGPT: nanoGPT's. */
+export const charGPTArgs = z.strictObject({
+  vocab_size: count(96, "How many different characters there are; at least as many as the text has."),
+  block_size: count(64, "Characters that the model sees at once."),
+  n_layer: count(4, "Blocks."),
+  n_head: count(4, "Heads of each attention."),
+  n_embd: count(128, "Width; a multiple of n_head."),
+  dropout: z.number().min(0).max(1).default(0).describe("Probability of dropping an activation in training."),
+  bias: flag(true, "Whether linear layers and norms have a bias."),
+  lr: learningRate(1e-3),
+  weight_decay: z.number().min(0).default(0.01).describe("Weight decay, decoupled from the gradient."),
+});
+
+/** init_args of TextDataModule. */
+export const textDataArgs = z.strictObject({
+  path: z.string().describe("The text file."),
+  block_size: count(64, "Characters of one example."),
+  batch_size: count(32, "Examples in a batch."),
+  vocab_size: count(96, "How many different characters the model knows."),
+  val_split: z.number().min(0).lt(1).default(0.1).describe("The part at the end of the text kept for validation."),
+  stride: count(1, "Characters from one training example's beginning to the next one's."),
+  shuffle,
+});
+
 /** init_args of MNISTDataModule. */
 export const mnistDataArgs = z.strictObject({
   data_dir: z
@@ -156,8 +196,8 @@ export const sgdArgs = z.strictObject({
   fused: implementation,
 });
 
-/** init_args of Adam: torch's. */
-export const adamArgs = z.strictObject({
+/** What Adam and AdamW both take. */
+const adamFields = {
   lr: learningRate(1e-3),
   betas: z
     .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
@@ -174,11 +214,28 @@ export const adamArgs = z.strictObject({
   capturable: flag(false, "torch's option; kept in the checkpoint, without influence here."),
   differentiable: flag(false, "torch's option; kept in the checkpoint, without influence here."),
   fused: implementation,
+};
+
+/** init_args of Adam: torch's. */
+export const adamArgs = z.strictObject({
+  ...adamFields,
   decoupled_weight_decay: flag(false, "Weight decay beside the gradient instead of in it: AdamW."),
+});
+
+/** init_args of AdamW: torch's. */
+export const adamWArgs = z.strictObject({
+  ...adamFields,
+  weight_decay: z.number().min(0).default(0.01).describe("Weight decay, beside the gradient."),
 });
 
 /** init_args of StepLR: torch's. */
 export const stepLrArgs = z.strictObject({
   step_size: z.int().min(1).describe("Epochs between two changes."),
   gamma: z.number().default(0.1).describe("The factor of every change."),
+});
+
+/** init_args of CosineAnnealingLR: torch's. */
+export const cosineAnnealingLrArgs = z.strictObject({
+  T_max: z.int().min(1).describe("Epochs from the first learning rate down to eta_min."),
+  eta_min: z.number().default(0).describe("The lowest learning rate."),
 });

@@ -10,6 +10,7 @@ export type { DataLoaderOptions } from "./dataLoader.js";
 export { MapDataset, Subset, TensorDataset, indexRange } from "./dataset.js";
 export type { Dataset, ItemDataset } from "./dataset.js";
 export { LoaderIterator } from "./loaderIterator.js";
+export { TokenWindows } from "./tokenWindows.js";
 export { readCsv } from "./csv.js";
 export type { CsvTable } from "./csv.js";
 export { readIdx } from "./idx.js";

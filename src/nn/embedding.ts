@@ -20,7 +20,8 @@ export function embedding(indices: Tensor, weight: Tensor, paddingIdx: number | 
 
 /** torch.nn.Embedding: a learned row for every number from 0. */
 export class Embedding extends Module implements Layer {
-  readonly weight: Parameter;
+  /** May be set to another layer's, which ties the two. */
+  weight: Parameter;
   readonly #paddingIdx: number | null;
 
   constructor(numEmbeddings: number, embeddingDim: number, { paddingIdx = null }: EmbeddingOptions = {}) {

@@ -12,7 +12,8 @@ export interface LinearOptions {
 
 /** torch.nn.Linear: x·Wᵀ + b over the last axis, W kept as [out, in] and initialised with torch's draws. */
 export class Linear extends Module implements Layer {
-  readonly weight: Parameter;
+  /** May be set to another layer's, which ties the two. */
+  weight: Parameter;
   readonly bias: Parameter | null;
 
   constructor(inFeatures: number, outFeatures: number, { bias = true }: LinearOptions = {}) {

@@ -1,10 +1,13 @@
 import { z } from "zod";
 import { BUILT_IN } from "../../src/config/builtIn.js";
 import { TRAINER_OPTIONS } from "../../src/config/trainerOptions.js";
+import { CharGPT } from "../../src/demos/charGPT.js";
 import { LitAutoEncoder } from "../../src/demos/litAutoEncoder.js";
 import { LitClassifier } from "../../src/demos/litClassifier.js";
+import { LitCNN } from "../../src/demos/litCNN.js";
 import { MNISTDataModule } from "../../src/demos/mnistDataModule.js";
 import { CSVDataModule } from "../../src/demos/csvDataModule.js";
+import { TextDataModule } from "../../src/demos/textDataModule.js";
 import type { Hparams } from "../../src/core/lightningModule.js";
 
 function argsOf(name: string): z.ZodObject {
@@ -26,6 +29,9 @@ test("every argument of a built-in class and every trainer option is described",
 test.each<[string, Record<string, unknown>, (args: object) => { readonly hparams: Hparams }]>([
   ["LitAutoEncoder", {}, (args) => new LitAutoEncoder(args)],
   ["LitClassifier", {}, (args) => new LitClassifier(args)],
+  ["LitCNN", {}, (args) => new LitCNN(args)],
+  ["CharGPT", { n_layer: 1 }, (args) => new CharGPT(args)],
+  ["TextDataModule", { path: "x.txt" }, (args) => new TextDataModule({ path: "x.txt", ...args })],
   ["MNISTDataModule", {}, (args) => new MNISTDataModule(args)],
   [
     "CSVDataModule",

@@ -74,7 +74,7 @@ class Gpt extends Module {
 
   constructor() {
     super();
-    Object.assign(this.head, { weight: this.wte.weight });
+    this.head.weight = this.wte.weight;
   }
 
   loss(tokens: Tensor): Tensor {
