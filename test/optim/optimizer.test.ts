@@ -1,6 +1,6 @@
 import { LtrainError } from "../../src/errors.js";
 import { Parameter } from "../../src/nn/parameter.js";
-import { Adam, SGD, StepLR, type Optimizer } from "../../src/optim/index.js";
+import { Adam, AdamW, SGD, StepLR, type Optimizer } from "../../src/optim/index.js";
 import { keyText } from "../../src/pickle/convert.js";
 import { PyDict, PyFloat, PyTuple, type PyValue } from "../../src/pickle/values.js";
 import { float32Tensor, float32Values, type HostTensor } from "../../src/storage/hostTensor.js";
@@ -11,7 +11,7 @@ import type { Variable } from "../../src/tensor/variable.js";
 import { fixtureJson } from "../tensor/fixture.js";
 
 interface Variant {
-  readonly optimizer: "Adam" | "SGD";
+  readonly optimizer: "Adam" | "AdamW" | "SGD";
   readonly arguments: Readonly<Record<string, never>>;
   readonly shapes: readonly (readonly number[])[];
   readonly initial: readonly (readonly number[])[];
@@ -59,7 +59,7 @@ function build(variant: Variant, params: readonly Parameter[]): Optimizer {
       value,
     ]),
   );
-  return variant.optimizer === "Adam" ? new Adam(params, options) : new SGD(params, options);
+  return new { Adam, AdamW, SGD }[variant.optimizer](params, options);
 }
 
 async function numbers(value: PyValue | undefined): Promise<number[]> {
