@@ -1,8 +1,10 @@
 import { LtrainError } from "../errors.js";
+import { whyNoNvidiaDevice } from "../io/nvidiaDevice.js";
 import { loadNodeGpu } from "../tensor/nodeGpu.js";
 import { eagerExecutor } from "./eager.js";
 import type { EngineName, Executor } from "./executor.js";
 import { ortExecutor } from "./ortExecutor.js";
+import { tensorflowExecutor } from "./tensorflow/tensorflowExecutor.js";
 
 /** Which device to compute on, as `--accelerator` takes it. */
 export type Accelerator = "auto" | "cpu" | "gpu";
@@ -33,7 +35,7 @@ export async function createExecutor(options: ExecutorOptions = {}): Promise<Exe
       return eagerExecutor("tfjs");
     case "tfjs-node-gpu":
       if (accelerator === "gpu") requireGpu();
-      return eagerExecutor("tfjs-node-gpu");
+      return tensorflowExecutor();
     case "onnxruntime":
       if (accelerator === "gpu") {
         throw new LtrainError("engine.unavailable", "the engine onnxruntime computes on the CPU only so far", {
@@ -43,7 +45,7 @@ export async function createExecutor(options: ExecutorOptions = {}): Promise<Exe
       return ortExecutor();
     case "auto":
       if (accelerator === "gpu") requireGpu();
-      return accelerator !== "cpu" && seesGpu() ? eagerExecutor("tfjs-node-gpu") : ortExecutor();
+      return accelerator !== "cpu" && seesGpu() ? tensorflowExecutor() : ortExecutor();
     default:
       engine satisfies never;
       throw new LtrainError("argument.invalid", `there is no engine "${String(engine)}"`);
@@ -65,6 +67,8 @@ function seesGpu(): boolean {
 
 /** Why no GPU can be used; null when one can. */
 function gpuComplaint(): string | null {
+  const without = whyNoNvidiaDevice();
+  if (without !== null) return without;
   try {
     return loadNodeGpu().usesGpu ? null : "tfjs-node-gpu loads and finds no CUDA device";
   } catch (error) {

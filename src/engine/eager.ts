@@ -46,8 +46,8 @@ class EagerExecutor implements Executor {
   }
 }
 
-/** tfjs has one backend at a time for the whole process. */
-async function useBackend(backend: string): Promise<void> {
+/** Make a backend the one in use: tfjs has one at a time for the whole process. */
+export async function useBackend(backend: string): Promise<void> {
   if (tf.getBackend() === backend) return;
   await tf.setBackend(backend);
   await tf.ready();

@@ -3,6 +3,7 @@ import util from "node:util";
 import { LtrainError } from "../errors.js";
 import { setEnvironmentDefault } from "../io/environment.js";
 import { registerDerivatives } from "./derivatives/register.js";
+import type { NodeBackend } from "./nodeBinding.js";
 import { tf } from "./tf.js";
 
 /** TensorFlow for Node, as it was found. */
@@ -12,11 +13,8 @@ export interface NodeGpu {
   /** For people. */
   readonly device: string;
   readonly usesGpu: boolean;
-}
-
-/** What tfjs-node-gpu's backend tells of itself. */
-interface NodeBackend {
-  readonly isUsingGpuDevice?: boolean;
+  /** The backend itself, for raw ops and sessions. */
+  readonly node: NodeBackend;
 }
 
 const PACKAGE = "@tensorflow/tfjs-node-gpu";
@@ -34,11 +32,12 @@ export function loadNodeGpu(): NodeGpu {
     throw unavailable(cause);
   }
   registerDerivatives(); // the package brought tfjs' own
-  const backend = tf.findBackend("tensorflow") as NodeBackend | null;
+  const backend = tf.findBackend("tensorflow") as unknown as NodeBackend | null;
   if (backend === null) throw unavailable(new Error("it loaded another copy of tfjs-core than ltrain's"));
   if (before !== undefined) void tf.setBackend(before);
-  const usesGpu = backend.isUsingGpuDevice === true;
-  loaded = { backend: "tensorflow", device: usesGpu ? "CUDA device (TensorFlow)" : "cpu (TensorFlow)", usesGpu };
+  const usesGpu = backend.isUsingGpuDevice;
+  const device = usesGpu ? "CUDA device (TensorFlow)" : "cpu (TensorFlow)";
+  loaded = { backend: "tensorflow", device, usesGpu, node: backend };
   return loaded;
 }
 
@@ -56,11 +55,18 @@ function shimUtil(): void {
 function unavailable(cause: unknown): LtrainError {
   const message = cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : String(cause);
   const missing = cause instanceof Error && "code" in cause && cause.code === "MODULE_NOT_FOUND";
+  const build =
+    "`npm run build:tfjs-node-gpu` in a checkout, `npm explore ltrain -- npm run build:tfjs-node-gpu` elsewhere";
   return new LtrainError(
     "engine.unavailable",
     missing
       ? `the engine tfjs-node-gpu is not available: ${PACKAGE} is not installed`
       : `the engine tfjs-node-gpu is not available: ${PACKAGE} is installed and does not load (${message.trim()})`,
-    { hint: "its native part needs CUDA and a build for this machine; --engine tfjs runs everywhere", cause },
+    {
+      hint: missing
+        ? `run \`npm install --ignore-scripts ${PACKAGE}\`, then build its native part: ${build}`
+        : `build its native part for this machine: ${build}; --engine onnxruntime needs none`,
+      cause,
+    },
   );
 }

@@ -1,5 +1,6 @@
 import { readNpy } from "../../src/data/npy.js";
 import { createExecutor } from "../../src/engine/createExecutor.js";
+import type { EngineName } from "../../src/engine/executor.js";
 import { functional, Linear, Module, ReLU, Sequential } from "../../src/nn/index.js";
 import { Adam, SGD, StepLR, type LRScheduler, type Optimizer } from "../../src/optim/index.js";
 import { PyDict, PyFloat, type PyValue } from "../../src/pickle/values.js";
@@ -8,6 +9,7 @@ import { StoredTensor } from "../../src/storage/storedTensor.js";
 import { readTensor } from "../../src/storage/strided.js";
 import { valueAndGrads } from "../../src/tensor/gradients.js";
 import { tf } from "../../src/tensor/tf.js";
+import { enginesHere } from "../engine/engines.js";
 import { loadFixture, pathsOf } from "../serialization/twin.js";
 import { fixtureJson, fixtureSource } from "../tensor/fixture.js";
 
@@ -63,13 +65,14 @@ function optimizerOf({ config }: Run, model: Tiny): { optimizer: Optimizer; sche
 }
 
 async function train(
+  engine: EngineName,
   name: string,
   each: (loss: number, expected: Run["steps"][number], step: number) => void,
 ): Promise<{ run: Run; model: Tiny; optimizer: Optimizer; scheduler: LRScheduler | null }> {
   const run = fixtureJson(`trained/${name}/run.json`) as Run;
   const data = float32Values(await readNpy(fixtureSource("trained/data/autoencoder_x.npy"), "autoencoder_x.npy"));
   const model = new Tiny();
-  const executor = await createExecutor({ engine: "tfjs" });
+  const executor = await createExecutor({ engine });
   model.loadState(await stateOf(`trained/${name}/init.ckpt`), (v, t) => {
     executor.write(v, t);
   });
@@ -111,6 +114,7 @@ async function train(
     if (i > 1) expect(tf.memory().numTensors).toBe(tensors);
   }
   if (run.config.scheduler !== null) scheduler?.step();
+  await executor.dispose();
   return { run, model, optimizer, scheduler };
 }
 
@@ -122,9 +126,11 @@ const RUNS = [
   "mlp-sgd-onecycle-linear-3phase",
 ];
 
-describe.each(RUNS)("%s", (name) => {
+const runs = (await enginesHere()).flatMap((engine) => RUNS.map((name) => [name, engine] as const));
+
+describe.each(runs)("%s on %s", (name, engine) => {
   test("has Lightning's losses at every step, and its weights and optimizer state at the end", async () => {
-    const { run, model, optimizer, scheduler } = await train(name, (loss, expected, i) => {
+    const { run, model, optimizer, scheduler } = await train(engine, name, (loss, expected, i) => {
       expect(Math.abs(loss - expected.loss) / expected.loss).toBeLessThanOrEqual(i === 0 ? 1e-6 : 1e-5);
     });
     for (const [key, variable] of model.state()) {

@@ -1,5 +1,8 @@
 import { TestEnvironment } from "jest-environment-node";
 
+// Tests have a copy of process.env, which TensorFlow does not see: without this it greets on stderr.
+process.env.TF_CPP_MIN_LOG_LEVEL ??= "2";
+
 const HOST_CLASSES = [
   "ArrayBuffer",
   "SharedArrayBuffer",
