@@ -18,8 +18,12 @@ export function findPrecision(name: string | number): PrecisionName | undefined 
   return Object.hasOwn(ALIASES, text) ? ALIASES[text] : PRECISION_NAMES.find((each) => each === text);
 }
 
-/** The precision of that name; one that is not there is config.invalid and says what is. */
-export function createPrecision(given: string | number): Precision {
+/**
+ * The precision of that name, or the one that is given as it is; a name that is not there is config.invalid and says
+ * what is.
+ */
+export function createPrecision(given: string | number | Precision): Precision {
+  if (typeof given === "object") return given;
   const name = findPrecision(given);
   switch (name) {
     case "32-true":

@@ -6,7 +6,7 @@ import type { EngineName } from "../engine/executor.js";
 import { LtrainError } from "../errors.js";
 import { CSVLogger } from "../loggers/csvLogger.js";
 import { createPrecision } from "../precision/createPrecision.js";
-import type { PrecisionName } from "../precision/precision.js";
+import type { Precision, PrecisionName } from "../precision/precision.js";
 
 /** Where to compute. */
 export type Accelerator = "auto" | "cpu" | "gpu";
@@ -38,8 +38,11 @@ export interface TrainerOptions {
   readonly numSanityValSteps?: number | null;
   readonly accelerator?: Accelerator;
   readonly engine?: EngineName | "auto";
-  /** Lightning's names and aliases: 16 is 16-mixed, bf16 is bf16-mixed, 32 is 32-true. */
-  readonly precision?: PrecisionName | "16" | "bf16" | "32" | 16 | 32;
+  /**
+   * Lightning's names and aliases: 16 is 16-mixed, bf16 is bf16-mixed, 32 is 32-true; or a precision that is set up
+   * already, as Lightning's plugins are: `float16Mixed(new GradScaler({ initScale: 1024 }))`.
+   */
+  readonly precision?: PrecisionName | "16" | "bf16" | "32" | 16 | 32 | Precision;
   /** true: a CSVLogger under defaultRootDir. */
   readonly logger?: boolean | Logger | readonly Logger[] | null;
   readonly callbacks?: readonly Callback[];
@@ -65,7 +68,8 @@ export interface ResolvedOptions {
   readonly numSanityValSteps: number;
   readonly accelerator: Accelerator;
   readonly engine: EngineName | "auto";
-  readonly precision: PrecisionName;
+  /** One that is set up, or the name of one that is made for each fit. */
+  readonly precision: Precision | PrecisionName;
   readonly loggers: readonly Logger[];
   readonly callbacks: readonly Callback[];
   readonly warnings: readonly string[];
@@ -91,7 +95,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     numSanityValSteps: resolveSanitySteps(fastDevRun, options.numSanityValSteps ?? 2),
     accelerator: options.accelerator ?? "auto",
     engine: options.engine ?? "auto",
-    precision: createPrecision(options.precision ?? "32-true").name,
+    precision: resolvePrecision(options.precision ?? "32-true"),
     loggers: fastDevRun > 0 ? [] : resolveLoggers(options.logger ?? true, defaultRootDir),
     callbacks: resolveCallbacks(options, fastDevRun > 0),
     warnings,
@@ -102,6 +106,10 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   requireLimit("limit_train_batches", resolved.limitTrainBatches);
   requireLimit("limit_val_batches", resolved.limitValBatches);
   return resolved;
+}
+
+function resolvePrecision(given: NonNullable<TrainerOptions["precision"]>): Precision | PrecisionName {
+  return typeof given === "object" ? given : createPrecision(given).name;
 }
 
 function resolveMaxEpochs(maxEpochs: number | null, maxSteps: number, warnings: string[]): number {
