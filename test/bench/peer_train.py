@@ -88,6 +88,7 @@ class GPT(pl.LightningModule):
         self.wte, self.wpe = nn.Embedding(vocab, width), nn.Embedding(context, width)
         self.blocks = nn.Sequential(*[Block(width, heads) for _ in range(layers)])
         self.ln_f, self.head = nn.LayerNorm(width), nn.Linear(width, vocab, bias=False)
+        self.head.weight = self.wte.weight  # tied, as ltrain's CharGPT has it
 
     def training_step(self, batch, batch_idx):
         x, y = batch
