@@ -1,4 +1,4 @@
-import type { Tensor } from "./tf.js";
+import type { Tensor } from "@tensorflow/tfjs-core";
 
 /** What the addon's tensors hold on the host. */
 export type BindingArray = Float32Array | Int32Array | Uint8Array;
@@ -37,4 +37,6 @@ export interface NodeBackend {
   binding: NodeBinding;
   /** The numbers of tensors in the addon; what was on the host only is handed over first. */
   getInputTensorIds(tensors: readonly Tensor[]): number[];
+  /** Run an op that has one result. */
+  executeSingleOutput(op: string, attributes: readonly OpAttribute[], inputs: readonly Tensor[]): Tensor;
 }

@@ -4,6 +4,7 @@ import { LtrainError } from "../errors.js";
 import { setEnvironmentDefault } from "../io/environment.js";
 import { registerDerivatives } from "./derivatives/register.js";
 import type { NodeBackend } from "./nodeBinding.js";
+import { registerNodeKernels } from "./nodeKernels/register.js";
 import { tf } from "./tf.js";
 
 /** TensorFlow for Node, as it was found. */
@@ -18,6 +19,7 @@ export interface NodeGpu {
 }
 
 const PACKAGE = "@tensorflow/tfjs-node-gpu";
+const BACKEND = "tensorflow";
 let loaded: NodeGpu | undefined;
 
 /** Load @tensorflow/tfjs-node-gpu; engine.unavailable says why it cannot be. The backend in use stays what it was. */
@@ -32,12 +34,13 @@ export function loadNodeGpu(): NodeGpu {
     throw unavailable(cause);
   }
   registerDerivatives(); // the package brought tfjs' own
-  const backend = tf.findBackend("tensorflow") as unknown as NodeBackend | null;
+  const backend = tf.findBackend(BACKEND) as unknown as NodeBackend | null;
   if (backend === null) throw unavailable(new Error("it loaded another copy of tfjs-core than ltrain's"));
+  registerNodeKernels(BACKEND);
   if (before !== undefined) void tf.setBackend(before);
   const usesGpu = backend.isUsingGpuDevice;
   const device = usesGpu ? "CUDA device (TensorFlow)" : "cpu (TensorFlow)";
-  loaded = { backend: "tensorflow", device, usesGpu, node: backend };
+  loaded = { backend: BACKEND, device, usesGpu, node: backend };
   return loaded;
 }
 
