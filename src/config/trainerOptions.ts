@@ -58,6 +58,20 @@ export const TRAINER_OPTIONS = {
     .nullable()
     .default(2)
     .describe("Validation batches to try before training starts; -1: all, 0: none."),
+  accumulate_grad_batches: z.int().min(1).default(1).describe("Batches whose gradients make one optimizer step."),
+  gradient_clip_val: z
+    .number()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe("Shorten gradients that are longer than this; null or 0: leave them as they are."),
+  gradient_clip_algorithm: z
+    .enum(["norm", "value"])
+    .nullable()
+    .default(null)
+    .describe(
+      "What gradient_clip_val is compared with: the norm of all gradients together (norm, the default), or every element (value).",
+    ),
   log_every_n_steps: z
     .int()
     .min(0)
@@ -89,15 +103,12 @@ const anyBoolean = [true, false, null];
  * config which LightningCLI saved in full is read as it is.
  */
 const NOT_YET: Readonly<Record<string, readonly unknown[]>> = {
-  accumulate_grad_batches: [1],
   barebones: [false],
   benchmark: anyBoolean, // a hint to cuDNN, which has no part in this
   detect_anomaly: [false],
   deterministic: anyBoolean,
   devices: ["auto", 1, "1", null],
   enable_autolog_hparams: [true],
-  gradient_clip_algorithm: [null],
-  gradient_clip_val: [null, 0],
   inference_mode: anyBoolean,
   limit_predict_batches: [null],
   limit_test_batches: [null],

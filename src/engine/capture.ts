@@ -2,6 +2,8 @@ import { LtrainError } from "../errors.js";
 import { isHalf, type HalfType } from "../storage/float16.js";
 import type { Tensor } from "../tensor/tf.js";
 import { tf } from "../tensor/tf.js";
+import type { RandomDraw } from "../tensor/randomInput.js";
+import { observeRandom } from "../tensor/randomInput.js";
 import type { Variable } from "../tensor/variable.js";
 import { observeVariables } from "../tensor/variable.js";
 import { userLine } from "./callSite.js";
@@ -15,6 +17,8 @@ import { RecordingBackend, record } from "./recordingBackend.js";
 export interface CapturedStep {
   readonly graph: Graph;
   readonly variables: readonly Variable[];
+  /** Random numbers that the step takes, in the order in which it asked: draw `i` comes in as `random.i`. */
+  readonly draws: readonly RandomDraw[];
   /** Names of the step's own inputs and outputs, as the step knows them. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
@@ -35,6 +39,11 @@ export function inputPort(name: string): string {
 /** The port of a step's output. */
 export function outputPort(name: string): string {
   return `output.${name}`;
+}
+
+/** The port through which random numbers come in. */
+export function randomPort(index: number): string {
+  return `random.${index}`;
 }
 
 /** The port through which a Variable comes in. */
@@ -67,8 +76,15 @@ export function captureStep(
       placeholders[name] = backend.tensor(value);
     }
     const state = new StateWatch(backend);
+    const draws: RandomDraw[] = [];
+    const drawn = (request: RandomDraw): Tensor => {
+      const value = backend.builder.input({ dtype: "float32", shape: request.shape });
+      ports.push({ name: randomPort(draws.length), value });
+      draws.push(request);
+      return backend.tensor(value);
+    };
     try {
-      const results = observeVariables(state, () => step(placeholders, recording));
+      const results = observeVariables(state, () => observeRandom(drawn, () => step(placeholders, recording)));
       const outputs = Object.entries(results).map(([name, tensor]): Port => {
         return { name: outputPort(name), value: backend.value(tensor) };
       });
@@ -78,7 +94,8 @@ export function captureStep(
         outputs: [...outputs, ...state.outputs()],
       };
       checkGraph(graph);
-      return { graph, variables: state.variables, inputs: Object.keys(inputs), outputs: Object.keys(results) };
+      const names = { inputs: Object.keys(inputs), outputs: Object.keys(results) };
+      return { graph, variables: state.variables, draws, ...names };
     } finally {
       state.dispose();
     }

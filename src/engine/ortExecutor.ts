@@ -2,9 +2,10 @@ import type * as Ort from "onnxruntime-node";
 import { LtrainError } from "../errors.js";
 import type { HalfType } from "../storage/float16.js";
 import type { HostTensor } from "../storage/hostTensor.js";
+import type { RandomDraw } from "../tensor/randomInput.js";
 import type { Variable } from "../tensor/variable.js";
 import type { CapturedStep } from "./capture.js";
-import { inputPort, nextStatePort, outputPort, statePort } from "./capture.js";
+import { inputPort, nextStatePort, outputPort, randomPort, statePort } from "./capture.js";
 import type { CompiledStep, CompileOptions, Executor, StepFunction, StepOutputs } from "./executor.js";
 import type { Graph, TensorSpec } from "./graph.js";
 import { computeType, fromCompute, toCompute } from "./hostValues.js";
@@ -224,6 +225,7 @@ class Program {
   readonly session: Ort.InferenceSession;
   readonly #device: OrtDevice;
   readonly #inputs: readonly string[];
+  readonly #draws: readonly { readonly port: string; readonly draw: RandomDraw; readonly isUsed: boolean }[];
   readonly #outputs: readonly { readonly port: string; readonly name: string; readonly spec: TensorSpec }[];
   readonly #reads: readonly { readonly port: string; readonly cell: StateCell }[];
   readonly #writes: readonly { readonly port: string; readonly cell: StateCell }[];
@@ -242,6 +244,10 @@ class Program {
     const wanted = new Set(captured.graph.inputs.map(({ name }) => name));
     const given = new Map(captured.graph.outputs.map(({ name, value }) => [name, value]));
     this.#inputs = captured.inputs.filter((name) => wanted.has(inputPort(name)));
+    this.#draws = captured.draws.map((draw, i) => {
+      const port = randomPort(i);
+      return { port, draw, isUsed: wanted.has(port) };
+    });
     this.#outputs = captured.outputs.flatMap((name) => {
       const spec = given.get(outputPort(name));
       return spec === undefined ? [] : [{ port: outputPort(name), name, spec }];
@@ -260,6 +266,11 @@ class Program {
       if (host === undefined) throw new Error(`input "${name}" is missing`);
       feeds[inputPort(name)] = this.#device.input(computeType(host.dtype), host.shape, toCompute(host));
     }
+    for (const { port, draw, isUsed } of this.#draws) {
+      // What nobody uses is drawn too: the numbers after it are those of a step that just runs.
+      const values = draw.draw();
+      if (isUsed) feeds[port] = this.#device.input("float32", draw.shape, values);
+    }
     for (const { port, cell } of this.#reads) {
       if (cell.settle !== undefined) await cell.settle();
       feeds[port] = cell.current();
@@ -277,6 +288,7 @@ class Program {
     };
     for (const { port, cell } of this.#writes) cell.commit(resultOf(port));
     this.#tail?.run(feeds, results);
+    if (this.#device.pace !== undefined) await this.#device.pace();
     return new OrtOutputs(
       this.#device,
       new Map(this.#outputs.map(({ port, name, spec }) => [name, { tensor: resultOf(port), spec }])),

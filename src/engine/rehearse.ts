@@ -42,8 +42,8 @@ export function isSameStep(a: RehearsedStep, b: RehearsedStep): boolean {
   );
 }
 
-function textOf({ graph }: CapturedStep): string {
-  return printGraph(graph, exactConstant);
+function textOf({ graph, draws }: CapturedStep): string {
+  return [printGraph(graph, exactConstant), ...draws.map(({ name, shape }) => `${name} [${shape.join()}]`)].join("\n");
 }
 
 /** Numbers as they are read back, large constants by their digest: whoever prints equal is equal. */

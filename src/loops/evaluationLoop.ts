@@ -6,6 +6,7 @@ import type { Module } from "../nn/module.js";
 import type { Tensor } from "../tensor/tf.js";
 import type { Batch } from "../data/batch.js";
 import { callHooks } from "./callHooks.js";
+import { OTHER_BATCH } from "./hostWatch.js";
 import type { LoopContext } from "./loopContext.js";
 import { BatchProgress } from "./progress.js";
 import { Results } from "./results.js";
@@ -42,7 +43,7 @@ export class EvaluationLoop {
     this.#context = context;
     this.#situation = situation;
     this.#logs = new StepLogs("validationStep", false, this.results);
-    this.#runner = new StepRunner(context.executor, context.precision, (tree) => this.#step(tree));
+    this.#runner = new StepRunner(context, { name: "validationStep", build: (tree) => this.#step(tree) });
   }
 
   /** Evaluate once over the loader. */
@@ -97,7 +98,8 @@ export class EvaluationLoop {
     await callHooks(context, "onValidationBatchStart", [batchIdx]);
     this.progress.increment("started");
     try {
-      await this.#logs.add(await this.#runner.run(flat), batchSizeOf(flat));
+      const { outputs } = await this.#runner.run(flat);
+      await this.#logs.add(outputs, batchSizeOf(flat));
     } catch (error) {
       throw userFailure(error, `${context.module.constructor.name}.validationStep in ${this.#place(batchIdx)}`);
     }
@@ -127,12 +129,12 @@ export class EvaluationLoop {
 
   #step(tree: BatchTree): StepFunction {
     const { module } = this.#context;
-    return (inputs) => {
+    return (inputs, recording) => {
       const batch = assembleBatch(tree, inputs);
       const outputs: Record<string, Tensor> = {};
-      module.withLogSink(this.#logs.sink(outputs), () =>
-        module.validationStep?.(batch, this.progress.current.ready - 1),
-      );
+      const index = this.progress.current.ready - 1;
+      const batchIdx = recording === "again" ? index + OTHER_BATCH : index;
+      module.withLogSink(this.#logs.sink(outputs), () => module.validationStep?.(batch, batchIdx));
       return outputs;
     };
   }

@@ -8,6 +8,11 @@ import type { Optimizer } from "../optim/optimizer.js";
 import type { Precision } from "../precision/precision.js";
 import { valueAndGrads } from "../tensor/gradients.js";
 import type { Tensor } from "../tensor/tf.js";
+import { tf } from "../tensor/tf.js";
+import type { GradientClip } from "./gradientClip.js";
+import { clipGradients } from "./gradientClip.js";
+import type { GradientWindow } from "./gradientWindow.js";
+import { OTHER_BATCH } from "./hostWatch.js";
 import type { StepLogs } from "./stepLogs.js";
 
 /** What a training step works on. */
@@ -17,37 +22,69 @@ export interface OptimizerStepParts {
   readonly precision: Precision;
   readonly logs: StepLogs;
   readonly tree: BatchTree;
-  /** Index of the batch under way. */
-  readonly batchIdx: () => number;
+  readonly window: GradientWindow;
+  /** null: gradients are left as they are. */
+  readonly clip: GradientClip | null;
+  /** The batch under way. */
+  readonly batch: () => BatchPlace;
+  /** Hears what the step found out on the host. */
+  readonly tell: (note: StepNote) => void;
+}
+
+/** Where in its epoch and in its window a batch stands. */
+export interface BatchPlace {
+  readonly index: number;
+  /** Whether gradients are gathered anew from this batch on. */
+  readonly opensWindow: boolean;
+  /** Whether the optimizer steps after this batch. */
+  readonly steps: boolean;
+}
+
+/** Which parameters a step is about. */
+export interface StepNote {
+  /** Those that the optimizer updates. */
+  readonly updated: ReadonlySet<Parameter>;
+  /** Those that have a gradient left for the next batch. */
+  readonly gathered: ReadonlySet<Parameter>;
 }
 
 /** Inputs that carry the optimizer's numbers of this step begin so. */
 export const OPTIMIZER_INPUT = "optimizer.";
 
 /**
- * One training step as one function of tensors: forward, loss, what is logged, backward, update. All that changes from
- * step to step is an input, so that an engine may run it once and keep the graph.
+ * One training step as one function of tensors: forward, loss, what is logged, backward, accumulation, clipping, update.
+ * All that changes from step to step is an input, so that an engine may run it once and keep the graph.
  */
 export function optimizerStep(parts: OptimizerStepParts): StepFunction {
-  const { module, optimizer, precision, logs, tree, batchIdx } = parts;
+  const { module, optimizer, precision, logs, tree, window, clip, tell } = parts;
   const trained = trainedParameters(optimizer);
-  return (inputs) => {
+  return (inputs, recording) => {
     const batch = assembleBatch(tree, inputs);
+    const { index, opensWindow, steps } = parts.batch();
+    const batchIdx = recording === "again" ? index + OTHER_BATCH : index;
     const outputs: Record<string, Tensor> = {};
 
     const forward = (): Tensor => {
-      const loss = asLoss(module.trainingStep(batch, batchIdx()), module);
+      const loss = asLoss(module.trainingStep(batch, batchIdx), module);
       outputs["loss"] = loss;
-      return precision.scaleLoss(loss, inputs);
+      return precision.scaleLoss(window.size === 1 ? loss : tf.div(loss, window.size), inputs);
     };
     const { grads } = module.withLogSink(logs.sink(outputs), () => valueAndGrads(forward, trained));
 
-    const { gradients, foundInf } = precision.unscale(byParameter(trained, grads), inputs);
-    const updated = precision.update(foundInf, () => {
-      optimizer.applyGradients(gradients, (name) => inputOf(inputs, OPTIMIZER_INPUT + name));
+    const own = byParameter(trained, grads);
+    const sums = opensWindow ? own : window.add(own);
+    if (!steps) {
+      window.keep(sums);
+      tell({ updated: new Set(), gathered: new Set(sums.keys()) });
+      return outputs;
+    }
+    const { gradients, foundInf } = precision.unscale(sums, inputs);
+    const clipped = clip === null ? gradients : clipGradients(gradients, clip);
+    const ofPrecision = precision.update(foundInf, () => {
+      optimizer.applyGradients(clipped, (name) => inputOf(inputs, OPTIMIZER_INPUT + name));
     });
-
-    return { ...outputs, ...updated };
+    tell({ updated: optimizer.updated, gathered: new Set() });
+    return { ...outputs, ...ofPrecision };
   };
 }
 

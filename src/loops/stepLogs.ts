@@ -19,8 +19,7 @@ interface Declaration {
 
 interface WaitingOutputs {
   readonly outputs: StepOutputs;
-  /** The weight of each output that was logged with one of its own, and of all others. */
-  readonly ownSizes: ReadonlyMap<string, number>;
+  /** The weight of the values that were logged without one of their own. */
   readonly batchSize: number;
 }
 
@@ -33,7 +32,10 @@ export class StepLogs {
   readonly #hook: string;
   readonly #perBatch: boolean;
   readonly #results: Results;
-  /** By name of the output; filled when the step function runs, so a captured step declares once. */
+  /**
+   * By name of the output; filled when the step function runs, so a captured step declares once. What is logged with
+   * other options is another output: a step that was captured before keeps its own.
+   */
   readonly #declared = new Map<string, Declaration>();
   #waiting: WaitingOutputs[] = [];
   #last: StepResult = {};
@@ -48,9 +50,7 @@ export class StepLogs {
   /** Takes what is logged within one run of the step function and puts it into `outputs`. */
   sink(outputs: Record<string, Tensor>): LogSink {
     return (name, value, options) => {
-      const output = nameOfOutput(name, outputs);
-      this.#declared.set(output, this.#declare(name, options));
-      outputs[output] = toScalar(name, value);
+      outputs[this.#declare(name, options, outputs)] = toScalar(name, value);
     };
   }
 
@@ -58,7 +58,7 @@ export class StepLogs {
   async add(outputs: StepOutputs, batchSize: number): Promise<void> {
     const gathers = [...this.#declared.values()].some(({ options }) => options.onEpoch);
     if (!gathers) this.dispose();
-    this.#waiting.push({ outputs, batchSize, ownSizes: this.#ownSizes() });
+    this.#waiting.push({ outputs, batchSize });
     if (this.#waiting.length >= MAX_WAITING) await this.settle();
   }
 
@@ -92,7 +92,7 @@ export class StepLogs {
     this.#waiting = [];
   }
 
-  async #read({ outputs, batchSize, ownSizes }: WaitingOutputs): Promise<StepResult> {
+  async #read({ outputs, batchSize }: WaitingOutputs): Promise<StepResult> {
     const result: Record<string, number> = {};
     for (const output of outputs.names) {
       if (output.startsWith(PRECISION_OUTPUT)) continue;
@@ -103,27 +103,23 @@ export class StepLogs {
         continue;
       }
       result[declared.name] ??= value;
-      this.#results.log(this.#hook, declared.name, value, declared.options, ownSizes.get(output) ?? batchSize);
+      this.#results.log(this.#hook, declared.name, value, declared.options, declared.batchSize ?? batchSize);
     }
     return result;
   }
 
-  #ownSizes(): ReadonlyMap<string, number> {
-    const own = new Map<string, number>();
-    for (const [output, { batchSize }] of this.#declared) if (batchSize !== undefined) own.set(output, batchSize);
-    return own;
-  }
-
-  #declare(name: string, options: LogOptions): Declaration {
-    return { name, options: Results.resolve(options, this.#perBatch), batchSize: options.batchSize };
+  /** The output for a value: twice the same name in one step is two values of one metric. */
+  #declare(name: string, options: LogOptions, outputs: Readonly<Record<string, Tensor>>): string {
+    const declared = { name, options: Results.resolve(options, this.#perBatch), batchSize: options.batchSize };
+    let output = `log.${name}`;
+    while (output in outputs || !isEqual(this.#declared.get(output) ?? declared, declared)) output += "+";
+    this.#declared.set(output, declared);
+    return output;
   }
 }
 
-/** Twice the same name in one step is two values of one metric. */
-function nameOfOutput(name: string, outputs: Readonly<Record<string, Tensor>>): string {
-  let output = `log.${name}`;
-  while (output in outputs) output += "+";
-  return output;
+function isEqual(a: Declaration, b: Declaration): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function toScalar(name: string, value: Tensor | number): Tensor {

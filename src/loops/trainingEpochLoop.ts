@@ -1,3 +1,4 @@
+import type { FlatBatch } from "../core/batch.js";
 import { batchSizeOf, flattenBatch } from "../core/batch.js";
 import type { StepResult } from "../core/trainerState.js";
 import type { LoaderIterator } from "../data/loaderIterator.js";
@@ -7,7 +8,11 @@ import type { Batch } from "../data/batch.js";
 import { callCallbacks, callModule } from "./callHooks.js";
 import type { EvaluationLoop } from "./evaluationLoop.js";
 import type { LoopContext } from "./loopContext.js";
+import type { GradientClip } from "./gradientClip.js";
+import { GradientWindow } from "./gradientWindow.js";
+import type { BatchPlace, StepNote } from "./optimizerStep.js";
 import { OPTIMIZER_INPUT, optimizerStep } from "./optimizerStep.js";
+import { optimizerVariant } from "./optimizerVariant.js";
 import { BatchProgress, Progress } from "./progress.js";
 import { Results } from "./results.js";
 import { stepSchedulers } from "./schedulerSteps.js";
@@ -22,6 +27,9 @@ export interface TrainingEpochLimits {
   readonly maxSteps: number;
   readonly checkValEveryNEpoch: number;
   readonly logEveryNSteps: number;
+  /** Batches whose gradients make one optimizer step. */
+  readonly accumulateGradBatches: number;
+  readonly gradientClip: GradientClip | null;
 }
 
 /** Milliseconds of training after which signals and timers get their turn. */
@@ -37,6 +45,7 @@ export class TrainingEpochLoop {
   readonly manualProgress = new Progress("step");
   readonly results = new Results(true);
   readonly clock = new StepClock();
+  readonly window: GradientWindow;
   readonly validation: EvaluationLoop;
   /** The loggers' step: one behind `globalStep` until the batch under way is over. */
   batchesThatStepped = 0;
@@ -47,8 +56,8 @@ export class TrainingEpochLoop {
   readonly #context: LoopContext;
   readonly #limits: TrainingEpochLimits;
   readonly #logs: StepLogs;
-  readonly #runner: StepRunner;
-  /** Whether the optimizer took the step of the batch under way: gradients that overflowed are not one. */
+  readonly #runner: StepRunner<StepNote>;
+  /** Whether the optimizer took a step with the batch under way; with gradients that overflowed it takes none. */
   #stepped = true;
   #lastTurn = performance.now();
 
@@ -57,10 +66,18 @@ export class TrainingEpochLoop {
     this.#limits = limits;
     this.validation = validation;
     this.#logs = new StepLogs("trainingStep", true, this.results);
-    const { module, optimizer, executor, precision } = context;
-    this.#runner = new StepRunner(executor, precision, (tree) =>
-      optimizerStep({ module, optimizer, precision, tree, logs: this.#logs, batchIdx: () => this.batchIdx }),
-    );
+    const { module, optimizer, precision } = context;
+    const window = new GradientWindow(limits.accumulateGradBatches, optimizer);
+    this.window = window;
+    const parts = { module, optimizer, precision, window, logs: this.#logs, clip: limits.gradientClip };
+    this.#runner = new StepRunner(context, {
+      name: "trainingStep",
+      build: (tree, tell) => optimizerStep({ ...parts, tree, tell, batch: () => this.#place }),
+      variant: () => {
+        const { opensWindow, steps } = this.#place;
+        return `${opensWindow ? "opens" : window.key} ${steps ? optimizerVariant(optimizer) : "gathers"}`;
+      },
+    });
   }
 
   /** Optimizer steps over the whole training. */
@@ -75,10 +92,14 @@ export class TrainingEpochLoop {
   get isLastBatch(): boolean {
     return this.batchProgress.isLastBatch || this.batchProgress.current.ready >= this.numTrainingBatches;
   }
+  /** Whether the optimizer steps after the batch under way: its window is full, or the epoch ends. */
+  get steps(): boolean {
+    return this.batchProgress.current.ready % this.window.size === 0 || this.isLastBatch;
+  }
   /** Whether the metrics of the batch under way go to the loggers. */
   get shouldLog(): boolean {
     const { logEveryNSteps } = this.#limits;
-    if (logEveryNSteps === 0) return false;
+    if (logEveryNSteps === 0 || !this.steps) return false;
     if ((this.batchesThatStepped + 1) % logEveryNSteps === 0) return true;
     // The last row of a run that ends itself; one that is interrupted goes on later with the rows it would have had.
     return this.#context.trainer.shouldStop && !this.interrupted;
@@ -119,6 +140,11 @@ export class TrainingEpochLoop {
     this.#logs.dispose();
   }
 
+  get #place(): BatchPlace {
+    const { batchIdx: index } = this;
+    return { index, opensWindow: index % this.window.size === 0, steps: this.steps };
+  }
+
   #done(): boolean {
     const { maxSteps } = this.#limits;
     const trained = this.isLastBatch || (maxSteps !== -1 && this.globalStep >= maxSteps);
@@ -137,7 +163,7 @@ export class TrainingEpochLoop {
 
   async #trainBatch(batch: Batch): Promise<void> {
     const context = this.#context;
-    const { batchProgress, optimizerProgress, zeroGradProgress } = this;
+    const { batchProgress } = this;
     const flat = flattenBatch(batch);
     context.hookLogs.batchSize = batchSizeOf(flat);
     batchProgress.isLastBatch = batchProgress.current.ready + 1 >= this.numTrainingBatches;
@@ -147,23 +173,12 @@ export class TrainingEpochLoop {
     await callModule(context, "onTrainBatchStart", [batchIdx]);
     batchProgress.increment("started");
 
-    optimizerProgress.increment("ready");
-    for (const moment of ["ready", "started", "completed"] as const) zeroGradProgress.increment(moment);
     try {
-      const outputs = await this.#runner.run(flat, {
-        ...scalarInputs(OPTIMIZER_INPUT, context.optimizer.hostScalars()),
-        ...scalarInputs("", context.precision.stepInputs()),
-      });
-      this.#stepped = await context.precision.tookStep(outputs);
-      await this.#logs.add(outputs, batchSizeOf(flat));
+      await this.#step(flat);
     } catch (error) {
       throw userFailure(error, `${context.module.constructor.name}.trainingStep ${placeOf(context.trainer)}`);
     }
-    if (this.#stepped) context.optimizer.afterStep();
-    // Lightning's global_step counts a skipped step like any other.
-    optimizerProgress.increment("completed");
     batchProgress.increment("processed");
-    this.clock.tick();
 
     this.#stepStepSchedulers(false);
     if (this.isLastBatch) this.#stepEpochSchedulers(false);
@@ -174,6 +189,28 @@ export class TrainingEpochLoop {
     if (context.hookLogs.takeNews()) context.board.show(this.results.metrics(true));
     batchProgress.increment("completed");
     if (this.shouldLog) await this.#logBatch();
+  }
+
+  /** Run the step function, and count what it did. */
+  async #step(batch: FlatBatch): Promise<void> {
+    const { optimizer, precision } = this.#context;
+    const { optimizerProgress, zeroGradProgress } = this;
+    const { opensWindow, steps } = this.#place;
+    if (steps) optimizerProgress.increment("ready");
+    if (opensWindow)
+      for (const moment of ["ready", "started", "completed"] as const) zeroGradProgress.increment(moment);
+    const { outputs, note } = await this.#runner.run(batch, {
+      ...(steps && scalarInputs(OPTIMIZER_INPUT, optimizer.hostScalars())),
+      ...scalarInputs("", precision.stepInputs()),
+    });
+    this.#stepped = steps && (await precision.tookStep(outputs));
+    await this.#logs.add(outputs, batchSizeOf(batch));
+    this.window.settle(note?.gathered ?? new Set());
+    if (this.#stepped) optimizer.afterStep(note?.updated);
+    if (!steps) return;
+    // Lightning's global_step counts a skipped step like any other.
+    optimizerProgress.increment("completed");
+    this.clock.tick();
   }
 
   /** Schedulers that count steps do not move with a step that the optimizer did not take. */
@@ -210,7 +247,7 @@ export class TrainingEpochLoop {
     const context = this.#context;
     if (this.#shouldValidate()) await this.validation.run();
     this.#stepStepSchedulers(true);
-    this.batchesThatStepped += 1;
+    if (this.steps) this.batchesThatStepped += 1;
     if (context.trainer.shouldStop) await context.board.save();
   }
 

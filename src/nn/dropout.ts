@@ -14,6 +14,7 @@ export function dropout(x: Tensor, p = 0.5, training = true): Tensor {
   if (p === 1) return tf.mul(x, 0);
   const scale = 1 / Math.fround(1 - p); // torch divides the mask, in float32
   const mask = randomInput({
+    name: `dropout ${p}`,
     shape: x.shape,
     draw: () => bernoulli(defaultGenerator, x.size, 1 - p).map((kept) => kept * scale),
   });

@@ -3,6 +3,8 @@ import { tf } from "./tf.js";
 
 /** Numbers that a step takes from a random generator: drawn on the host, anew for every run of the step. */
 export interface RandomDraw {
+  /** The distribution and its parameters: two draws of equal name and shape are the same draw. */
+  readonly name: string;
   readonly shape: readonly number[];
   /** The float32 values of one run; called once for each run, in the order in which the step asked. */
   draw(): Float32Array;

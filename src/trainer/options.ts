@@ -4,6 +4,7 @@ import type { Callback } from "../core/callback.js";
 import type { Logger } from "../core/logger.js";
 import type { EngineName } from "../engine/executor.js";
 import { LtrainError } from "../errors.js";
+import type { GradientClip } from "../loops/gradientClip.js";
 import { CSVLogger } from "../loggers/csvLogger.js";
 import { createPrecision } from "../precision/createPrecision.js";
 import type { Precision, PrecisionName } from "../precision/precision.js";
@@ -36,6 +37,12 @@ export interface TrainerOptions {
   readonly checkValEveryNEpoch?: number;
   /** -1: the whole validation set. */
   readonly numSanityValSteps?: number | null;
+  /** Batches whose gradients make one optimizer step; the loss is divided by it. */
+  readonly accumulateGradBatches?: number;
+  /** Gradients longer than this are shortened; null or 0: none. */
+  readonly gradientClipVal?: number | null;
+  /** What is compared with gradientClipVal: the norm of all gradients together (the default), or every element. */
+  readonly gradientClipAlgorithm?: GradientClip["algorithm"] | null;
   readonly accelerator?: Accelerator;
   readonly engine?: EngineName | "auto";
   /**
@@ -66,6 +73,8 @@ export interface ResolvedOptions {
   readonly logEveryNSteps: number;
   readonly checkValEveryNEpoch: number;
   readonly numSanityValSteps: number;
+  readonly accumulateGradBatches: number;
+  readonly gradientClip: GradientClip | null;
   readonly accelerator: Accelerator;
   readonly engine: EngineName | "auto";
   /** One that is set up, or the name of one that is made for each fit. */
@@ -93,6 +102,8 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     logEveryNSteps: options.logEveryNSteps ?? 50,
     checkValEveryNEpoch: options.checkValEveryNEpoch ?? 1,
     numSanityValSteps: resolveSanitySteps(fastDevRun, options.numSanityValSteps ?? 2),
+    accumulateGradBatches: options.accumulateGradBatches ?? 1,
+    gradientClip: resolveClip(options),
     accelerator: options.accelerator ?? "auto",
     engine: options.engine ?? "auto",
     precision: resolvePrecision(options.precision ?? "32-true"),
@@ -103,6 +114,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   requireCount("max_epochs", resolved.maxEpochs, -1);
   requireCount("log_every_n_steps", resolved.logEveryNSteps, 0);
   requireCount("check_val_every_n_epoch", resolved.checkValEveryNEpoch, 1);
+  requireCount("accumulate_grad_batches", resolved.accumulateGradBatches, 1);
   requireLimit("limit_train_batches", resolved.limitTrainBatches);
   requireLimit("limit_val_batches", resolved.limitValBatches);
   return resolved;
@@ -123,6 +135,15 @@ function resolveSanitySteps(fastDevRun: number, steps: number): number {
   if (fastDevRun > 0) return 0;
   requireCount("num_sanity_val_steps", steps, -1);
   return steps === -1 ? Number.POSITIVE_INFINITY : steps;
+}
+
+function resolveClip(options: TrainerOptions): GradientClip | null {
+  const value = options.gradientClipVal ?? 0;
+  if (!(value >= 0)) {
+    throw new LtrainError("config.invalid", `trainer.gradient_clip_val must not be negative, got ${value}`);
+  }
+  // Lightning clips to nothing by clipping not at all.
+  return value === 0 ? null : { value, algorithm: options.gradientClipAlgorithm ?? "norm" };
 }
 
 function resolveLoggers(logger: boolean | Logger | readonly Logger[], rootDir: string): readonly Logger[] {

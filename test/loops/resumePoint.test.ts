@@ -8,16 +8,25 @@ import { findResumePoint } from "../../src/loops/resumePoint.js";
 import { TrainingEpochLoop } from "../../src/loops/trainingEpochLoop.js";
 import { fromPlain } from "../../src/pickle/convert.js";
 import { PyDict } from "../../src/pickle/values.js";
+import { Flatten } from "../../src/nn/flatten.js";
 
 /** Loops as real Lightning writes them at every moment of two epochs of 5 batches; see fixtures/make-hooks.py. */
 const LIGHTNING = JSON.parse(
   readFileSync(fileURLToPath(new URL("../fixtures/lightning-loops.json", import.meta.url)), "utf8"),
 ) as Record<string, { loops: unknown }>;
 
-const LIMITS = { maxEpochs: 2, maxSteps: -1, checkValEveryNEpoch: 1, logEveryNSteps: 50 };
+const LIMITS = {
+  maxEpochs: 2,
+  maxSteps: -1,
+  checkValEveryNEpoch: 1,
+  accumulateGradBatches: 1,
+  gradientClip: null,
+  logEveryNSteps: 50,
+};
 
 function loopsAt(moment: string, change: (loops: string) => string = (loops) => loops): FitLoop {
-  const context = {} as LoopContext; // counters need none of it
+  // Counters need no more of it.
+  const context = { module: new Flatten(), optimizer: { paramGroups: [] } } as unknown as LoopContext;
   const validation = new EvaluationLoop(context, () => ({ sanityChecking: false, numBatches: 0, step: 0 }));
   const loop = new FitLoop(context, LIMITS, new TrainingEpochLoop(context, LIMITS, validation));
   const loops = fromPlain(JSON.parse(change(JSON.stringify(LIGHTNING[moment]?.loops))));

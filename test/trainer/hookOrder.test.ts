@@ -8,6 +8,7 @@ import { LightningModule } from "../../src/core/lightningModule.js";
 import type { TrainerState } from "../../src/core/trainerState.js";
 import { DataLoader } from "../../src/data/dataLoader.js";
 import { TensorDataset } from "../../src/data/dataset.js";
+import type { EngineName } from "../../src/engine/executor.js";
 import { LtrainError } from "../../src/errors.js";
 import { Linear } from "../../src/nn/linear.js";
 import { StepLR } from "../../src/optim/schedules.js";
@@ -95,12 +96,19 @@ class TwoRows extends LightningDataModule {
   }
 }
 
-async function fit(folder: string, options: { ckptPath?: string; fails?: boolean }): Promise<string[]> {
+interface Options {
+  readonly ckptPath?: string;
+  readonly fails?: boolean;
+  readonly engine?: EngineName;
+}
+
+/** On tfjs unless asked otherwise: there the steps are called for every batch, as in Lightning. */
+async function fit(folder: string, options: Options): Promise<string[]> {
   const calls: string[] = [];
   const trainer = new Trainer({
     maxEpochs: options.fails === true ? 1 : 2,
     logger: false,
-    engine: "tfjs",
+    engine: options.engine ?? "tfjs",
     numSanityValSteps: 1,
     defaultRootDir: folder,
     callbacks: [record("checkpoint", new Saving(folder), calls), record("callback", new Plain(), calls)],
@@ -117,6 +125,17 @@ async function fit(folder: string, options: { ckptPath?: string; fails?: boolean
 test("hooks are called in Lightning's order, checkpointing callbacks last", async () => {
   await inTemporaryFolder(async (folder) => {
     expect(await fit(folder, {})).toEqual(LIGHTNING.fresh);
+  });
+});
+
+test("on onnxruntime they are too; trainingStep and validationStep are called when they are captured", async () => {
+  const isStep = (call: string): boolean => /^module\.(training|validation)Step$/.test(call);
+  await inTemporaryFolder(async (folder) => {
+    const calls = await fit(folder, { engine: "onnxruntime" });
+    expect(calls.filter((call) => !isStep(call))).toEqual(LIGHTNING.fresh.filter((call) => !isStep(call)));
+    // Once to be recorded, once to see whether it comes out the same.
+    const steps = ["module.validationStep", "module.validationStep", "module.trainingStep", "module.trainingStep"];
+    expect(calls.filter(isStep)).toEqual(steps);
   });
 });
 

@@ -195,7 +195,7 @@ export async function inTemporaryFolder<T>(body: (folder: string) => Promise<T>)
 }
 
 /** Options of a run that leaves nothing behind. */
-export const QUIET = { logger: false, enableCheckpointing: false, engine: "tfjs" } as const;
+export const QUIET = { logger: false, enableCheckpointing: false, engine: "onnxruntime" } as const;
 
 /** Train the fixture run `name`; gives what was measured at every step. */
 export async function fitRun(

@@ -4,6 +4,7 @@ import { loadCheckpoint } from "../../src/checkpoint/checkpointIO.js";
 import { Callback } from "../../src/core/callback.js";
 import type { OptimizerSetup } from "../../src/core/lightningModule.js";
 import type { TrainerState } from "../../src/core/trainerState.js";
+import type { EngineName } from "../../src/engine/executor.js";
 import { LtrainError } from "../../src/errors.js";
 import { Linear } from "../../src/nn/linear.js";
 import { Adam } from "../../src/optim/adam.js";
@@ -89,7 +90,7 @@ test.each<[string, TrainerOptions, number[], string]>([
 
 test("a run leaves a checkpoint per epoch, metrics and hyperparameters in lightning_logs; fast_dev_run leaves nothing", async () => {
   await inTemporaryFolder(async (folder) => {
-    const options = { engine: "tfjs", defaultRootDir: folder, maxEpochs: 2 } as const;
+    const options = { engine: "onnxruntime", defaultRootDir: folder, maxEpochs: 2 } as const;
     await new Trainer({ ...options, fastDevRun: true }).fit(new ValidatedAutoEncoder(), data());
     expect(readdirSync(folder)).toEqual([]);
 
@@ -166,7 +167,8 @@ describe("what the user's code throws is told with its place, and its cause is k
       if (place === this.place) throw boom;
     }
     override trainingStep(batch: readonly [Tensor], batchIdx = 0): Tensor {
-      if (batchIdx === 3) this.#failIf("trainingStep");
+      this.#failIf("trainingStep");
+      if (batchIdx === 3) this.#failIf("trainingStep in batch 3");
       return super.trainingStep(batch);
     }
     override configureOptimizers(): OptimizerSetup {
@@ -177,18 +179,20 @@ describe("what the user's code throws is told with its place, and its cause is k
       this.#failIf("onTrainEpochEnd");
     }
   }
-  test.each([
-    ["trainingStep", "FailsIn.trainingStep in epoch 0, batch 3 failed: boom"],
-    ["configureOptimizers", "FailsIn.configureOptimizers failed: boom"],
-    ["onTrainEpochEnd", "FailsIn.onTrainEpochEnd in epoch 0, batch 4 failed: boom"],
-  ])("%s", async (place, message) => {
+  test.each<[string, string, EngineName]>([
+    // Where the step is captured, it runs for the first batch.
+    ["trainingStep", "FailsIn.trainingStep in epoch 0, batch 0 failed: boom", "onnxruntime"],
+    ["trainingStep in batch 3", "FailsIn.trainingStep in epoch 0, batch 3 failed: boom", "tfjs"],
+    ["configureOptimizers", "FailsIn.configureOptimizers failed: boom", "onnxruntime"],
+    ["onTrainEpochEnd", "FailsIn.onTrainEpochEnd in epoch 0, batch 4 failed: boom", "onnxruntime"],
+  ])("%s", async (place, message, engine) => {
     const seen: unknown[] = [];
     class Hears extends Callback {
       override onException(_trainer: TrainerState, _module: unknown, error: unknown): void {
         seen.push(error);
       }
     }
-    const trainer = new Trainer({ ...QUIET, maxEpochs: 1, callbacks: [new Hears()] });
+    const trainer = new Trainer({ ...QUIET, engine, maxEpochs: 1, callbacks: [new Hears()] });
     const error = await refusal(trainer.fit(new FailsIn(place), data()));
     expect(error).toMatchObject({ code: "user.failed", message, cause: boom });
     expect(seen).toEqual([error]);
