@@ -54,6 +54,8 @@ export interface OrtDevice {
   input(dtype: BorderType, shape: readonly number[], values: HostArray): Ort.Tensor;
   /** A tensor that an output is written into; null lets the session allocate. */
   output(dtype: BorderType, shape: readonly number[]): Ort.Tensor | null;
+  /** Called after each step by whoever ran it: a device that runs behind lets it come near. */
+  pace?(): Promise<void>;
   /** An output's elements on the host. */
   download(tensor: Ort.Tensor): Promise<HostArray>;
   dispose(): Promise<void>;

@@ -4,21 +4,35 @@ import { GraphBuilder } from "./graphBuilder.js";
 import type { HostArray } from "./hostValues.js";
 import { onnxModel } from "./onnxModel.js";
 import type { BorderType, OrtDevice, OrtModule, StateCell } from "./ortDevice.js";
+import { forWebgpu } from "./webgpu/forWebgpu.js";
 
 /** Where tensors lie, in onnxruntime's words. */
 type Side = "cpu" | "gpu-buffer";
 
+/** A node that runs on the CPU is worth a warning to onnxruntime; docs/engine.md tells which do. */
+const LOG_ERRORS = 3;
+
+/** What finished steps held is given back when the host waits for the device: without it memory grows with each step. */
+const STEPS_AHEAD = 16;
+
 /** A device of WebGPU's: state stays in its memory from step to step, and outputs do until they are read. */
 export function ortWebgpu(ort: OrtModule, name: string): OrtDevice {
   const border = new Border(ort);
+  let ahead = 0;
   return {
     name,
-    prepare: (graph) => ({ graph, bind: undefined }),
+    prepare: (graph) => ({ graph: forWebgpu(graph), bind: undefined }),
     open: (model) => openSession(ort, model, "gpu-buffer"),
     cell: (dtype, shape, initial) => new GpuCell(border, dtype, shape, initial),
     // The session uploads it; the copy is made before run() returns, so the caller's array may change after that.
     input: (dtype, shape, values) => new ort.Tensor(dtype, values, shape),
     output: () => null,
+    pace: async () => {
+      ahead += 1;
+      if (ahead < STEPS_AHEAD) return;
+      ahead = 0;
+      await border.wait();
+    },
     download: (tensor) => border.download(tensor),
     dispose: () => border.dispose(),
   };
@@ -43,6 +57,11 @@ class Border {
 
   upload(tensor: Ort.Tensor): Promise<Ort.Tensor> {
     return this.#cross(tensor, "gpu-buffer");
+  }
+
+  /** All that was asked of the device so far is done: a number that crosses over and back comes after it. */
+  async wait(): Promise<void> {
+    await this.#cross(new this.ort.Tensor("float32", new Float32Array(1), [1]), "cpu");
   }
 
   async dispose(): Promise<void> {
@@ -77,6 +96,7 @@ function openSession(ort: OrtModule, model: Uint8Array, outputs: Side): Promise<
     interOpNumThreads: 1,
     executionMode: "sequential",
     graphOptimizationLevel: "all",
+    logSeverityLevel: LOG_ERRORS,
   });
 }
 

@@ -9,6 +9,7 @@ import type { Tensor } from "../../src/tensor/tf.js";
 import { tf } from "../../src/tensor/tf.js";
 import { numbers } from "./autoencoder.js";
 import { EagerReference } from "./eager.js";
+import { target } from "./target.js";
 
 /** A function of named tensors whose results, and whose derivatives by the float inputs, are compared. */
 export type Formula = (inputs: Readonly<Record<string, Tensor>>) => Tensor;
@@ -39,7 +40,7 @@ export async function expectSameAsEager(
     return outputs;
   };
   const eager = (await EagerReference.of([])).run(step, inputs);
-  const executor = await ortExecutor({ threads: 1 });
+  const executor = await ortExecutor({ target, threads: 1 });
   try {
     const outputs = await executor.compile(step).run(inputs);
     for (const [name, expected] of Object.entries(eager)) {

@@ -2,13 +2,14 @@ import { ortExecutor } from "../../src/engine/ortExecutor.js";
 import { float32Values } from "../../src/storage/hostTensor.js";
 import { autoencoder, stepInputs } from "./autoencoder.js";
 import { EagerReference } from "./eager.js";
+import { target } from "./target.js";
 
 const FEATURES = 20;
 const BATCH = 8;
 
 async function losses(steps: number, threads: number): Promise<{ losses: number[]; weights: Float32Array }> {
   const model = autoencoder(FEATURES, 16, 3);
-  const executor = await ortExecutor({ threads });
+  const executor = await ortExecutor({ target, threads });
   const step = executor.compile(model.step);
   const results: number[] = [];
   for (let t = 1; t <= steps; t += 1) {
