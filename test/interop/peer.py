@@ -81,6 +81,7 @@ def load(args):
         "tensors": {path: describe(t) for path, t in tensors_of(root)},
         "metadata": getattr(root.get("state_dict", root), "_metadata", None),
         "hyper_parameters": root.get("hyper_parameters"),
+        "precision": {k: [type(v).__name__, v] for k, v in root.get("MixedPrecision", {}).items()},
     }
 
 
@@ -124,6 +125,14 @@ def setup_optimizers(spec):
     return configure
 
 
+def precision_plugins(spec):
+    """The trainer's own `precision` would make bf16-mixed of 16-mixed on the CPU; the plugin does as it is told."""
+    if spec.get("precision") is None:
+        return []
+    scaler = torch.amp.GradScaler(device="cpu", **spec.get("scaler", {})) if spec["precision"] == "16-mixed" else None
+    return [pl.plugins.MixedPrecision(spec["precision"], "cpu", scaler)]
+
+
 def fit(args):
     """Train (or go on training) on an IDX folder; every step's loss, and a checkpoint per epoch."""
     spec = json.loads(args.spec)
@@ -137,7 +146,7 @@ def fit(args):
     callbacks = [pl.callbacks.ModelCheckpoint(dirpath=args.out, save_top_k=-1, **spec.get("checkpoint", {}))]
     trainer = pl.Trainer(
         max_epochs=spec["max_epochs"], accelerator="cpu", logger=False, enable_progress_bar=False,
-        enable_model_summary=False, callbacks=callbacks, num_sanity_val_steps=0,
+        enable_model_summary=False, callbacks=callbacks, num_sanity_val_steps=0, plugins=precision_plugins(spec),
     )
     trainer.fit(module, loader, ckpt_path=args.ckpt_path)
     return {
@@ -146,6 +155,7 @@ def fit(args):
         "tensors": {name: describe(t) for name, t in module.state_dict().items()},
         "global_step": trainer.global_step,
         "lr": [group["lr"] for group in trainer.optimizers[0].param_groups],
+        "scaler": trainer.scaler.state_dict() if trainer.scaler is not None else None,
     }
 
 

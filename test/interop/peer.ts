@@ -46,6 +46,8 @@ export interface PeerLoaded {
   readonly tensors: PeerTensors;
   readonly metadata: Record<string, { version: number }> | null;
   readonly hyper_parameters: Record<string, unknown> | null;
+  /** The state of MixedPrecision, each value with its Python type. */
+  readonly precision: Record<string, [type: string, value: number]>;
 }
 
 /** A run of real Lightning: which module, which optimizer, how long. */
@@ -61,6 +63,9 @@ export interface FitSpec {
   readonly shuffle?: boolean;
   readonly seed?: number;
   readonly checkpoint?: Readonly<Record<string, unknown>>;
+  readonly precision?: "16-mixed" | "bf16-mixed";
+  /** Arguments of the GradScaler of 16-mixed. */
+  readonly scaler?: Readonly<Record<string, number>>;
 }
 
 /** What came of it: the loss of every step this process took, and the files it left. */
@@ -70,6 +75,7 @@ export interface PeerFit {
   readonly tensors: PeerTensors;
   readonly global_step: number;
   readonly lr: number[];
+  readonly scaler: Record<string, number> | null;
 }
 
 /** Open a file with `torch.load(weights_only=True)`. */
