@@ -2,7 +2,8 @@ import { LtrainError } from "../errors.js";
 import type { Parameter } from "../nn/parameter.js";
 import type { PyDict, PyValue } from "../pickle/values.js";
 import type { HostTensor } from "../storage/hostTensor.js";
-import { zerosTensor } from "../storage/hostTensor.js";
+import { float32Tensor, numelOf } from "../storage/hostTensor.js";
+import { castHost } from "../tensor/cast.js";
 import { tf, type Tensor } from "../tensor/tf.js";
 import { Variable } from "../tensor/variable.js";
 import { dumpOptimizer, restoreOptimizer } from "./optimizerState.js";
@@ -195,9 +196,8 @@ function asGroups(params: readonly Parameter[] | readonly ParamGroupInit<object>
 function slotOf(state: ParamState, param: Parameter, name: string, fill: number): Variable {
   const known = state.slots.get(name);
   if (known !== undefined) return known;
-  const initial = zerosTensor(param.dtype, param.shape);
-  if (!Object.is(fill, 0)) new Float32Array(initial.bytes.buffer).fill(fill);
-  const fresh = new Variable(initial);
+  const initial = float32Tensor(new Float32Array(numelOf(param.shape)).fill(fill), param.shape);
+  const fresh = new Variable(castHost(initial, param.dtype));
   state.slots.set(name, fresh);
   return fresh;
 }
