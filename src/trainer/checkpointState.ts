@@ -9,7 +9,6 @@ import type { Optimizer } from "../optim/optimizer.js";
 import { fromPlain } from "../pickle/convert.js";
 import { PyDict } from "../pickle/values.js";
 import type { Precision } from "../precision/precision.js";
-import type { HostTensor } from "../storage/hostTensor.js";
 import type { StoredTensor } from "../storage/storedTensor.js";
 import { storedTensor } from "../storage/storedTensor.js";
 import type { Variable } from "../tensor/variable.js";
@@ -29,8 +28,6 @@ export interface LiveState extends LtrainParts {
   readonly precision: Precision;
   /** States in the checkpoint resumed from whose callbacks are not here: kept for the next one who has them. */
   readonly unclaimedCallbacks: PyDict;
-  /** Brings a Variable to the host. */
-  readonly read: (variable: Variable) => Promise<HostTensor>;
 }
 
 /** The live objects as a Checkpoint, part by part in Lightning's order. */
@@ -53,7 +50,7 @@ export async function captureCheckpoint(state: LiveState, weightsOnly: boolean):
   checkpoint.datamoduleHyperParameters = captureHparams(datamodule.hparams);
   const data = datamodule.stateDict();
   if (data !== null && data.size > 0) checkpoint.datamodule = { key: datamodule.constructor.name, state: data };
-  checkpoint.ltrain = dumpLtrain(state, weightsOnly);
+  checkpoint.ltrain = await dumpLtrain(state, weightsOnly);
   return checkpoint;
 }
 

@@ -1,12 +1,15 @@
 import type { DataLoader } from "../data/dataLoader.js";
 import { LtrainError } from "../errors.js";
 import type { FitLoop } from "../loops/fitLoop.js";
+import type { GradientWindow } from "../loops/gradientWindow.js";
 import type { MetricsBoard } from "../loops/metricsBoard.js";
 import { asNumber, float, fromPlain, keyText } from "../pickle/convert.js";
 import { PyDict } from "../pickle/values.js";
+import type { HostTensor } from "../storage/hostTensor.js";
 import { StoredTensor, storedTensor } from "../storage/storedTensor.js";
 import { readTensor } from "../storage/strided.js";
 import { defaultGenerator } from "../tensor/generator.js";
+import type { Variable } from "../tensor/variable.js";
 
 /** The version of the `ltrain` entry; a reader takes those it knows. */
 const LTRAIN_VERSION = 1;
@@ -18,22 +21,29 @@ export interface LtrainParts {
   readonly logDir: string;
   readonly engine: string;
   readonly config: Readonly<Record<string, unknown>> | null;
+  /** Brings a Variable to the host. */
+  readonly read: (variable: Variable) => Promise<HostTensor>;
 }
 
 /** ltrain's own addition to a checkpoint, in plain types: all that a bit-exact resume needs beyond Lightning's parts. */
-export function dumpLtrain(parts: LtrainParts, weightsOnly: boolean): PyDict {
+export async function dumpLtrain(parts: LtrainParts, weightsOnly: boolean): Promise<PyDict> {
   const { fitLoop, board, logDir, engine, config } = parts;
   const own = PyDict.from({ version: LTRAIN_VERSION, config: fromPlain(config), log_dir: logDir, engine });
   if (weightsOnly) return own;
   const { batches, epochLoop } = fitLoop;
   // A batch that was handed out and not trained is handed out again.
   const trained = Math.min(batches?.batches ?? 0, epochLoop.batchProgress.current.processed);
-  return own
+  own
     .set("rng_state", storedTensor(defaultGenerator.getState()))
     .set("data", PyDict.from({ train: batches?.state(trained) ?? null }))
     .set("results", epochLoop.results.stateDict())
     .set("callback_metrics", dumpMetrics(board.callbackMetrics))
     .set("progress_bar_metrics", dumpMetrics(board.progressBarMetrics));
+  const { window } = epochLoop;
+  const gathered = [...(await window.state(parts.read))];
+  if (gathered.length === 0) return own;
+  const gradients = new PyDict(gathered.map(([number, gradient]) => [number, storedTensor(gradient)]));
+  return own.set("accumulated", PyDict.from({ batches: window.size, gradients }));
 }
 
 /** What a checkpoint's `ltrain` entry says, checked before anything is changed by it. */
@@ -42,6 +52,11 @@ export interface LtrainState {
   readonly logDir: string;
   /** Put the metrics up again, also the half-gathered ones of an unfinished epoch. */
   restoreMetrics(fitLoop: FitLoop, board: MetricsBoard): void;
+  /**
+   * In the middle of an accumulation window: the gradients gathered so far. False when the window is another one now,
+   * and they are left out.
+   */
+  restoreGradients(window: GradientWindow, write: (variable: Variable, value: HostTensor) => void): boolean;
   /** Where the training data goes on: null when the next epoch begins with a fresh pass. */
   restoreData(fitLoop: FitLoop, loader: DataLoader): void;
   /** Last of all: the generator as it stood. */
@@ -64,12 +79,19 @@ export async function readLtrain(entry: PyDict): Promise<LtrainState> {
   const callbackMetrics = readMetrics(dictAt(entry, "callback_metrics"));
   const progressBarMetrics = readMetrics(dictAt(entry, "progress_bar_metrics"));
   const cursor = dictAt(entry, "data")?.get("train");
+  const accumulated = dictAt(entry, "accumulated");
+  const gradients = await readGradients(accumulated);
   const logDir = entry.get("log_dir");
   return {
     logDir: typeof logDir === "string" ? logDir : "",
     restoreMetrics(fitLoop, board) {
       board.show({ callback: callbackMetrics, progressBar: progressBarMetrics, log: new Map() });
       if (results !== null) fitLoop.epochLoop.results.loadStateDict(results);
+    },
+    restoreGradients(window, write) {
+      const isSame = accumulated === null || accumulated.get("batches") === window.size;
+      if (isSame) window.restore(gradients, write);
+      return isSame;
     },
     restoreData(fitLoop, loader) {
       if (!(cursor instanceof PyDict)) return;
@@ -81,6 +103,14 @@ export async function readLtrain(entry: PyDict): Promise<LtrainState> {
       if (randomState !== null) defaultGenerator.setState(randomState);
     },
   };
+}
+
+async function readGradients(accumulated: PyDict | null): Promise<Map<number, HostTensor>> {
+  const gradients = new Map<number, HostTensor>();
+  for (const [number, tensor] of accumulated === null ? [] : (dictAt(accumulated, "gradients") ?? [])) {
+    if (typeof number === "number" && tensor instanceof StoredTensor) gradients.set(number, await readTensor(tensor));
+  }
+  return gradients;
 }
 
 function dictAt(dict: PyDict, key: string): PyDict | null {

@@ -64,8 +64,24 @@ export async function restoreRun(parts: RestoreParts): Promise<RestoredRun> {
   // Lightning leaves a cut epoch behind, unless it counts steps; where the data position is known, nothing is lost.
   const continueCutShort = ltrain !== null || run.trainer.maxSteps !== -1;
   run.fitLoop.resumePoint = findResumePoint(run.fitLoop, { continueCutShort });
+  restoreWindow(run, ltrain, parts.warn);
   ltrain?.restoreMetrics(run.fitLoop, run.board);
   return { run, ltrain };
+}
+
+/** Inside an accumulation window, the gradients gathered so far are part of where training stood. */
+function restoreWindow(run: FitRun, ltrain: LtrainState | null, warn: RestoreParts["warn"]): void {
+  const { window, batchProgress } = run.epochLoop;
+  const write: Write = (variable, value) => {
+    run.executor.write(variable, value);
+  };
+  const isRestored = ltrain?.restoreGradients(window, write) ?? false;
+  const isInside = (run.fitLoop.resumePoint?.insideEpoch ?? false) && batchProgress.current.completed % window.size > 0;
+  if (!isInside || isRestored) return;
+  warn(
+    "the checkpoint was written in the middle of an accumulation window and its gradients are not there to go on " +
+      "with: as in Lightning, the first step is made of the batches that are left",
+  );
 }
 
 /** The parts without which training cannot go on, by their name in the file. */

@@ -21,6 +21,7 @@ import { float32Tensor } from "../../src/storage/hostTensor.js";
 import { readTensor } from "../../src/storage/strided.js";
 import type { Tensor } from "../../src/tensor/tf.js";
 import { tf } from "../../src/tensor/tf.js";
+import type { TrainerOptions } from "../../src/trainer/options.js";
 import type { Trainer } from "../../src/trainer/trainer.js";
 
 /** The part of a `run.json` that says what was trained. */
@@ -28,11 +29,15 @@ export interface RunConfig {
   readonly optimizer: string;
   readonly optimizer_args: Readonly<Record<string, number | boolean>>;
   readonly scheduler: string | null;
-  readonly scheduler_args: { readonly step_size: number; readonly gamma: number } | null;
+  readonly scheduler_args: { readonly step_size: number; readonly gamma?: number } | null;
+  readonly interval?: "step" | "epoch";
   readonly epochs: number;
   readonly batch_size: number;
   readonly n_samples: number;
   readonly shuffle: boolean;
+  readonly accumulate_grad_batches?: number;
+  readonly gradient_clip_val?: number;
+  readonly gradient_clip_algorithm?: "norm" | "value";
 }
 
 /** Path of a fixture of a real training run. */
@@ -44,6 +49,7 @@ export function trained(file: string): string {
 export function readRun(name: string): {
   config: RunConfig;
   steps: { epoch: number; loss: number; lr: number[] }[];
+  final_weights: Readonly<Record<string, number[]>>;
 } {
   return JSON.parse(readFileSync(trained(`${name}/run.json`), "utf8")) as ReturnType<typeof readRun>;
 }
@@ -86,7 +92,10 @@ export class TinyAutoEncoder extends LightningModule<readonly [Tensor]> {
     if (scheduler === null || schedule === null) return built;
     return {
       optimizer: built,
-      lrScheduler: new StepLR(built, { stepSize: schedule.step_size, gamma: schedule.gamma }),
+      lrScheduler: {
+        scheduler: new StepLR(built, { stepSize: schedule.step_size, gamma: schedule.gamma ?? 0.1 }),
+        interval: this.#config.interval ?? "epoch",
+      },
     };
   }
 }
@@ -150,6 +159,23 @@ export class SaveAtSteps extends Callback {
   }
 }
 
+/** The same after each of the given batches, counted over all epochs from 1. */
+export class SaveAtBatches extends Callback {
+  override readonly order = "last";
+  readonly #folder: string;
+  readonly #batches: readonly number[];
+  #seen = 0;
+  constructor(folder: string, batches: readonly number[]) {
+    super();
+    this.#folder = folder;
+    this.#batches = batches;
+  }
+  override async onTrainBatchEnd(trainer: TrainerState): Promise<void> {
+    this.#seen += 1;
+    if (this.#batches.includes(this.#seen)) await trainer.saveCheckpoint(join(this.#folder, `batch${this.#seen}.ckpt`));
+  }
+}
+
 /** Writes a checkpoint at every epoch's end, as ModelCheckpoint does without validation. */
 export class SaveAtEpochEnds extends Callback {
   override readonly order = "last";
@@ -161,6 +187,17 @@ export class SaveAtEpochEnds extends Callback {
   override async onTrainEpochEnd(trainer: TrainerState): Promise<void> {
     await trainer.saveCheckpoint(join(this.#folder, `epoch${trainer.currentEpoch}.ckpt`));
   }
+}
+
+/** The trainer's options in a run's configuration. */
+export function trainerOptions(config: RunConfig): TrainerOptions {
+  return {
+    ...QUIET,
+    maxEpochs: config.epochs,
+    accumulateGradBatches: config.accumulate_grad_batches ?? 1,
+    gradientClipVal: config.gradient_clip_val ?? null,
+    gradientClipAlgorithm: config.gradient_clip_algorithm ?? null,
+  };
 }
 
 /** Put the weights of a checkpoint into a module. */
