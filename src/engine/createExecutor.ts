@@ -1,8 +1,9 @@
 import { LtrainError } from "../errors.js";
-import { whyNoNvidiaDevice } from "../io/nvidiaDevice.js";
-import { loadNodeGpu } from "../tensor/nodeGpu.js";
+import { whyNoGpu } from "../io/gpuDevice.js";
 import { eagerExecutor } from "./eager.js";
 import type { EngineName, Executor } from "./executor.js";
+import type { GpuWay } from "./gpuWays.js";
+import { GPU_WAYS } from "./gpuWays.js";
 import { ortExecutor } from "./ortExecutor.js";
 import { tensorflowExecutor } from "./tensorflow/tensorflowExecutor.js";
 
@@ -27,52 +28,45 @@ export async function createExecutor(options: ExecutorOptions = {}): Promise<Exe
         throw new LtrainError(
           "engine.unavailable",
           "the engine tfjs computes on the CPU only, and accelerator is gpu",
-          {
-            hint: "--engine tfjs-node-gpu uses a CUDA device; or leave the engine to be chosen",
-          },
+          { hint: "leave the engine to be chosen; ltrain doctor shows which GPU can be used" },
         );
       }
       return eagerExecutor("tfjs");
     case "tfjs-node-gpu":
-      if (accelerator === "gpu") requireGpu();
-      return tensorflowExecutor();
+      return accelerator === "gpu" ? onGpu(waysOf(engine)) : tensorflowExecutor();
     case "onnxruntime":
-      if (accelerator === "gpu") {
-        throw new LtrainError("engine.unavailable", "the engine onnxruntime computes on the CPU only so far", {
-          hint: "--engine tfjs-node-gpu uses a CUDA device; or leave the accelerator to be chosen",
-        });
-      }
-      return ortExecutor();
     case "auto":
-      if (accelerator === "gpu") requireGpu();
-      return accelerator !== "cpu" && seesGpu() ? tensorflowExecutor() : ortExecutor();
+      if (accelerator === "gpu") return onGpu(waysOf(engine));
+      return accelerator === "cpu" ? ortExecutor() : anywhere(waysOf(engine));
     default:
       engine satisfies never;
       throw new LtrainError("argument.invalid", `there is no engine "${String(engine)}"`);
   }
 }
 
-/** Fail unless an engine sees a GPU, telling what was tried. */
-function requireGpu(): void {
-  const tried = gpuComplaint();
-  if (tried === null) return;
-  throw new LtrainError("engine.unavailable", `accelerator is gpu and no engine can use one: ${tried}`, {
-    hint: "--accelerator cpu, or auto, trains without a GPU",
+function waysOf(engine: EngineName | "auto"): readonly GpuWay[] {
+  return engine === "auto" ? GPU_WAYS : GPU_WAYS.filter((way) => way.engine === engine);
+}
+
+/** The first way that works; where none does, what was tried, why it failed and what would change it. */
+async function onGpu(ways: readonly GpuWay[]): Promise<Executor> {
+  const tried: string[] = [];
+  for (const { title, find } of ways) {
+    const state = await find();
+    if (state.works) return state.open();
+    tried.push(`${title}: ${state.reason} (${state.remedy})`);
+  }
+  throw new LtrainError("engine.unavailable", `accelerator is gpu and no engine can use one: ${tried.join("; ")}`, {
+    hint: "ltrain doctor shows every engine and device; --accelerator cpu, or auto, trains without a GPU",
   });
 }
 
-function seesGpu(): boolean {
-  return gpuComplaint() === null;
-}
-
-/** Why no GPU can be used; null when one can. */
-function gpuComplaint(): string | null {
-  const without = whyNoNvidiaDevice();
-  if (without !== null) return without;
-  try {
-    return loadNodeGpu().usesGpu ? null : "tfjs-node-gpu loads and finds no CUDA device";
-  } catch (error) {
-    if (error instanceof LtrainError) return error.message;
-    throw error;
+/** The first GPU that may be taken unasked, else the CPU. */
+async function anywhere(ways: readonly GpuWay[]): Promise<Executor> {
+  if (whyNoGpu() !== null) return ortExecutor();
+  for (const { find } of ways) {
+    const state = await find();
+    if (state.works && state.isAutomatic) return state.open();
   }
+  return ortExecutor();
 }

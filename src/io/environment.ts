@@ -2,3 +2,8 @@
 export function setEnvironmentDefault(name: string, value: string): void {
   process.env[name] ??= value;
 }
+
+/** What the user has set a variable to. */
+export function setting(name: string): string | undefined {
+  return process.env[name];
+}

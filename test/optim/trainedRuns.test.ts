@@ -1,5 +1,4 @@
 import { readNpy } from "../../src/data/npy.js";
-import { createExecutor } from "../../src/engine/createExecutor.js";
 import type { EngineName } from "../../src/engine/executor.js";
 import { functional, Linear, Module, ReLU, Sequential } from "../../src/nn/index.js";
 import { Adam, SGD, StepLR, type LRScheduler, type Optimizer } from "../../src/optim/index.js";
@@ -9,7 +8,7 @@ import { StoredTensor } from "../../src/storage/storedTensor.js";
 import { readTensor } from "../../src/storage/strided.js";
 import { valueAndGrads } from "../../src/tensor/gradients.js";
 import { tf } from "../../src/tensor/tf.js";
-import { enginesHere } from "../engine/engines.js";
+import { enginesHere, openEngine } from "../engine/engines.js";
 import { loadFixture, pathsOf } from "../serialization/twin.js";
 import { fixtureJson, fixtureSource } from "../tensor/fixture.js";
 
@@ -72,7 +71,7 @@ async function train(
   const run = fixtureJson(`trained/${name}/run.json`) as Run;
   const data = float32Values(await readNpy(fixtureSource("trained/data/autoencoder_x.npy"), "autoencoder_x.npy"));
   const model = new Tiny();
-  const executor = await createExecutor({ engine });
+  const executor = await openEngine(engine);
   model.loadState(await stateOf(`trained/${name}/init.ckpt`), (v, t) => {
     executor.write(v, t);
   });
