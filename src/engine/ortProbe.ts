@@ -21,11 +21,11 @@ export type ProbeResult =
 
 /** Adds 1 to 1 on the device: a device that is there and cannot do that is of no use. */
 const PROBE = `
-const [ort, provider, model] = [require(process.argv[1]), process.argv[2], Buffer.from(process.argv[3], "base64")];
+const [ort, provider, model] = [require(args[0]), args[1], Buffer.from(args[2], "base64")];
 ort.InferenceSession.create(model, { executionProviders: [provider] })
   .then((session) => session.run({ x: new ort.Tensor("float32", Float32Array.of(1), [1]) }))
-  .then(({ y }) => console.log("sum " + y.data[0]))
-  .catch((error) => { console.log("failed " + error.message.replaceAll("\\n", " ")); process.exitCode = 1; });
+  .then(({ y }) => tell("sum " + y.data[0]))
+  .catch((error) => tell("failed " + error.message.replaceAll("\\n", " ")));
 `;
 const PROBE_MS = 60_000;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|lvp_icd|vulkan_lvp|basic render/i;

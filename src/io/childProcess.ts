@@ -44,7 +44,14 @@ export function runProgram(program: string, args: readonly string[], options: Ch
   });
 }
 
-/** Run JavaScript (CommonJS) in a Node of its own: a native library that ends its process ends only that one. */
+/**
+ * Run JavaScript (CommonJS) in a Node of its own: a native library that ends its process ends only that one. The code
+ * finds its arguments under `args`, and `tell` writes a line to stdout.
+ */
 export function runNode(code: string, args: readonly string[], options: ChildOptions = {}): Promise<ChildResult> {
-  return runProgram(process.execPath, ["--input-type=commonjs", "-e", code, "--", ...args], options);
+  return runProgram(process.execPath, ["--input-type=commonjs", "-e", `${PRELUDE}${code}`, "--", ...args], options);
 }
+
+const PRELUDE = `const args = process.argv.slice(1);
+const tell = (line) => process.stdout.write(line + "\\n");
+`;

@@ -20,8 +20,8 @@ const PROBE = `
 const util = require("node:util");
 util.isNullOrUndefined ??= (value) => value === null || value === undefined;
 util.isArray ??= Array.isArray;
-const backend = require(process.argv[1]).backend();
-console.log("found " + JSON.stringify({ tensorflow: backend.binding.TF_Version, usesGpu: backend.isUsingGpuDevice }));
+const backend = require(args[0]).backend();
+tell("found " + JSON.stringify({ tensorflow: backend.binding.TF_Version, usesGpu: backend.isUsingGpuDevice }));
 `;
 
 /** Load tfjs-node-gpu in a process of its own: a native part that was built for another machine may end it. */
