@@ -15,6 +15,7 @@ import { mseLoss } from "../../src/nn/functional.js";
 import { Linear } from "../../src/nn/linear.js";
 import { SGD } from "../../src/optim/sgd.js";
 import type { Tensor } from "../../src/tensor/tf.js";
+import type { TrainerOptions } from "../../src/trainer/options.js";
 import { Trainer } from "../../src/trainer/trainer.js";
 import { GradScaler } from "../../src/precision/gradScaler.js";
 import type { GradScalerOptions } from "../../src/precision/gradScaler.js";
@@ -85,11 +86,11 @@ export interface OurRun {
   readonly scalers: unknown[];
 }
 
-/** Train the MLP for 30 steps, or fewer, on the engine that knows halves. */
+/** Train the MLP on 30 batches on the engine that knows halves; `more` is for the trainer. */
 export async function train(
   precision: PrecisionName,
   scalerOptions?: GradScalerOptions,
-  maxSteps = 30,
+  more: TrainerOptions = {},
 ): Promise<OurRun> {
   const scaler = scalerOptions === undefined ? undefined : new GradScaler(scalerOptions);
   const run: OurRun = { module: new Mlp({ bias: scaler === undefined }), losses: [], scalers: [] };
@@ -104,8 +105,9 @@ export async function train(
   }
   const trainer = new Trainer({
     precision: scaler === undefined ? precision : float16Mixed(scaler),
-    maxSteps,
+    maxEpochs: 5,
     ...ON_CPU,
+    ...more,
     enableCheckpointing: false,
     callbacks: [new Notes()],
   });
