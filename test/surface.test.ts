@@ -85,6 +85,9 @@ test("the command line has exactly these commands and options", () => {
   );
   expect(options).toMatchInlineSnapshot(`
    {
+     "doctor": [
+       "--json",
+     ],
      "extract": [
        "--prefix",
        "--output",

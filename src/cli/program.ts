@@ -52,6 +52,7 @@ export function createProgram(terminal: Terminal, done: (exitCode: number) => vo
   addResume(program, terminal, done);
   addInspect(program, terminal, done);
   addExtract(program, terminal, done);
+  addDoctor(program, terminal, done);
   return program;
 }
 
@@ -131,6 +132,17 @@ function addExtract(program: Command, terminal: Terminal, done: (exitCode: numbe
       const { runExtract } = await import("./extract.js");
       const given = ckpt === undefined ? {} : { ckpt };
       done(await runExtract({ ...options, ...given, prefixes: prefix }, terminal));
+    });
+}
+
+function addDoctor(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
+  program
+    .command("doctor")
+    .description("show every engine and device, whether it can be used here, and what would change that")
+    .option("--json", "everything as one JSON object", false)
+    .action(async ({ json }: { json: boolean }) => {
+      const { runDoctor } = await import("./doctor.js");
+      done(await runDoctor({ json, version: packageVersion() }, terminal));
     });
 }
 

@@ -33,7 +33,7 @@ export type OrtTarget = { readonly kind: "cpu" } | { readonly kind: "webgpu" | "
 
 /** What the ONNX Runtime executor may be told. */
 export interface OrtExecutorOptions extends OrtCpuOptions {
-  /** The CPU where nothing is said. Whether a GPU is there is not asked: gpuDevices.ts knows. */
+  /** The CPU where nothing is said. Whether a GPU is there is not asked: gpuWays.ts knows. */
   readonly target?: OrtTarget;
   /** Called when a step has been compiled for new input shapes. */
   readonly onCompile?: (compilation: Compilation) => void;

@@ -4,8 +4,8 @@ import { runNode, runProgram } from "../io/childProcess.js";
 import { GraphBuilder } from "./graphBuilder.js";
 import { onnxModel } from "./onnxModel.js";
 
-/** The providers of ONNX Runtime that compute on a GPU. */
-export type GpuProvider = "webgpu" | "cuda";
+/** The providers of ONNX Runtime that are used. */
+export type OrtProvider = "cpu" | "webgpu" | "cuda";
 
 /** What a provider's device is, or why there is none. */
 export type ProbeResult =
@@ -30,10 +30,10 @@ ort.InferenceSession.create(model, { executionProviders: [provider] })
 const PROBE_MS = 60_000;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|lvp_icd|vulkan_lvp|basic render/i;
 
-const probes = new Map<GpuProvider, Promise<ProbeResult>>();
+const probes = new Map<OrtProvider, Promise<ProbeResult>>();
 
 /** Try a provider in a process of its own; asked again, the answer is the same. */
-export function probeProvider(provider: GpuProvider): Promise<ProbeResult> {
+export function probeProvider(provider: OrtProvider): Promise<ProbeResult> {
   const known = probes.get(provider);
   if (known !== undefined) return known;
   const made = probe(provider);
@@ -41,18 +41,38 @@ export function probeProvider(provider: GpuProvider): Promise<ProbeResult> {
   return made;
 }
 
-async function probe(provider: GpuProvider): Promise<ProbeResult> {
-  const { resolve } = createRequire(import.meta.url);
+async function probe(provider: OrtProvider): Promise<ProbeResult> {
+  const main = ortMain();
+  if (main === null) return { works: false, reason: "onnxruntime-node is not installed" };
   const model = Buffer.from(sumModel()).toString("base64");
-  const result = await runNode(PROBE, [resolve("onnxruntime-node"), provider, model], {
+  const result = await runNode(PROBE, [main, provider, model], {
     // Vulkan's loader then tells which device of which driver was taken.
     environment: { VK_LOADER_DEBUG: "error,warn,info,driver" },
     timeoutMs: PROBE_MS,
   });
   if (!result.stdout.includes("sum 2")) return { works: false, reason: failureOf(result) };
+  if (provider === "cpu") return { works: true, name: null, driver: null, isSoftware: false };
   if (provider === "cuda") return { works: true, ...(await askNvidia()), isSoftware: false };
   const { name, driver } = vulkanDevice(result.stderr);
   return { works: true, name, driver, isSoftware: SOFTWARE.test(`${name ?? ""} ${driver ?? ""}`) };
+}
+
+function ortMain(): string | null {
+  try {
+    return createRequire(import.meta.url).resolve("onnxruntime-node");
+  } catch {
+    return null;
+  }
+}
+
+/** The version of onnxruntime-node; null where it is not installed. */
+export function ortVersion(): string | null {
+  try {
+    const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+    return version;
+  } catch {
+    return null;
+  }
 }
 
 /** What Vulkan's loader says when a device is opened. */
