@@ -1,14 +1,17 @@
-import type { StepFunction } from "../../src/engine/executor.js";
 import { captureStep } from "../../src/engine/capture.js";
 import type { TensorSpec } from "../../src/engine/graph.js";
 import { computeType, toCompute } from "../../src/engine/hostValues.js";
+import { useBackend } from "../../src/engine/eager.js";
+import type { Executor, StepFunction } from "../../src/engine/executor.js";
 import { ortExecutor } from "../../src/engine/ortExecutor.js";
+import { tensorflowExecutor } from "../../src/engine/tensorflow/tensorflowExecutor.js";
 import type { HostTensor } from "../../src/storage/hostTensor.js";
 import { numelOf } from "../../src/storage/hostTensor.js";
 import type { Tensor } from "../../src/tensor/tf.js";
 import { tf } from "../../src/tensor/tf.js";
 import { numbers } from "./autoencoder.js";
 import { EagerReference } from "./eager.js";
+import { enginesHere } from "./engines.js";
 import { target } from "./target.js";
 
 /** A function of named tensors whose results, and whose derivatives by the float inputs, are compared. */
@@ -22,7 +25,12 @@ export interface Tolerance {
 
 const CLOSE: Tolerance = { absolute: 2e-5, relative: 2e-5 };
 
-/** Run every formula forward, and backward where it is differentiable, in ONNX Runtime and in plain tfjs. */
+const isTensorflowHere = (await enginesHere()).includes("tfjs-node-gpu");
+
+/**
+ * Run every formula forward, and backward where it is differentiable, in ONNX Runtime, in a TensorFlow session where
+ * that is there, and in plain tfjs.
+ */
 export async function expectSameAsEager(
   formulas: Readonly<Record<string, Formula>>,
   inputs: Readonly<Record<string, HostTensor>>,
@@ -39,15 +47,30 @@ export async function expectSameAsEager(
     }
     return outputs;
   };
+  await useBackend("cpu");
   const eager = (await EagerReference.of([])).run(step, inputs);
-  const executor = await ortExecutor({ target, threads: 1 });
+  await expectSame(await ortExecutor({ target, threads: 1 }), step, inputs, eager, tolerance);
+  if (!isTensorflowHere) return;
+  const tensorflow = await tensorflowExecutor();
+  await expectSame(tensorflow, step, inputs, eager, tolerance);
+  expect(tensorflow.whyOpByOp).toBeUndefined();
+}
+
+async function expectSame(
+  executor: Executor,
+  step: StepFunction,
+  inputs: Readonly<Record<string, HostTensor>>,
+  expected: Readonly<Record<string, ArrayLike<number>>>,
+  tolerance: Tolerance,
+): Promise<void> {
   try {
     const outputs = await executor.compile(step).run(inputs);
-    for (const [name, expected] of Object.entries(eager)) {
+    for (const [name, values] of Object.entries(expected)) {
       const actual = await outputs.tensor(name);
-      expectClose(name, toCompute(actual), expected, tolerance);
+      expectClose(`${name} on ${executor.engine}`, toCompute(actual), values, tolerance);
     }
-    expect(outputs.names).toEqual(Object.keys(eager));
+    expect(outputs.names).toEqual(Object.keys(expected));
+    outputs.dispose();
   } finally {
     await executor.dispose();
   }

@@ -125,6 +125,17 @@ test("a variable that the value does not depend on has no gradient", () => {
   expect(grads.map((grad) => grad?.dataSync()[0] ?? null)).toEqual([2, null]);
 });
 
+test("an average over the edge of an image gives its gradient to the places inside", () => {
+  const images = new Variable(float32Tensor(Float32Array.of(4, 8), [1, 1, 2, 1]));
+  const { value, grads } = valueAndGrads(
+    () => tf.sum(tf.avgPool(images.value as tf.Tensor4D, [1, 2], 1, "same")),
+    [images],
+  );
+  // The windows are [4, 8] and [8]: their averages 6 and 8, so 4 counts a half and 8 a half and a whole.
+  expect(value.dataSync()[0]).toBe(14);
+  expect([...(grads[0]?.dataSync() ?? [])]).toEqual([0.5, 1.5]);
+});
+
 function expectClose(actual: readonly number[], expected: readonly number[]): void {
   expect(actual).toHaveLength(expected.length);
   for (const [i, value] of expected.entries())

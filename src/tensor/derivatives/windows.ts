@@ -53,7 +53,39 @@ export const WINDOWS: readonly tf.GradConfig[] = [
       x: () => run(tf.MaxPoolGrad, { dy: dy as tf.Tensor, input: defined(input), output: defined(output) }, attributes),
     }),
   },
-  fromInputs(tf.AvgPool, {
-    x: (dy, [input], attributes) => run(tf.AvgPoolGrad, { dy, input: defined(input) }, attributes),
-  }),
+  fromInputs(tf.AvgPool, { x: (dy, [input], attributes) => averageGradient(dy, defined(input), attributes) }),
 ];
+
+/**
+ * A window that reaches over the edge averages what lies inside. Of the kernels for the gradient only TensorFlow's knows
+ * that, so all are asked for windows that lie inside, of an image with its edge around it.
+ */
+function averageGradient(dy: tf.Tensor, input: tf.Tensor, attributes: Attributes): tf.Tensor {
+  const { filterSize, strides, pad, dimRoundingMode } = attributes as unknown as tf.AvgPoolAttrs;
+  const shape = input.shape as [number, number, number, number];
+  const info = tf.backend_util.computePool2DInfo(shape, filterSize, strides, 1, pad, dimRoundingMode);
+  const { top, bottom, left, right } = info.padInfo;
+  if (top + bottom + left + right === 0) return run(tf.AvgPoolGrad, { dy, input }, attributes);
+  const rows = inside(info.outHeight, info.strideHeight, info.filterHeight, top, info.inHeight);
+  const columns = inside(info.outWidth, info.strideWidth, info.filterWidth, left, info.inWidth);
+  const weights = rows.flatMap((row) =>
+    columns.map((column) => (info.filterHeight * info.filterWidth) / (row * column)),
+  );
+  const weighted = tf.mul(dy, tf.tensor(weights, [1, rows.length, columns.length, 1]));
+  const framed = tf.pad(input, [
+    [0, 0],
+    [top, bottom],
+    [left, right],
+    [0, 0],
+  ]);
+  const valid = { ...attributes, pad: "valid", dimRoundingMode: "floor" };
+  return tf.slice(run(tf.AvgPoolGrad, { dy: weighted, input: framed }, valid), [0, top, left, 0], shape);
+}
+
+/** How many places of each window along one axis lie inside the image. */
+function inside(windows: number, stride: number, size: number, before: number, length: number): number[] {
+  return Array.from({ length: windows }, (_, window) => {
+    const start = window * stride - before;
+    return Math.min(start + size, length) - Math.max(start, 0);
+  });
+}

@@ -140,10 +140,13 @@ test("pooling, overlapping or apart, and its gradients agree with eager tfjs", a
           const output = tf.maxPool(x as Images, filter, stride, pad, dimRoundingMode);
           return kernel(tf.MaxPoolGrad, { dy: incoming(output), input: x as tf.Tensor, output }, attributes);
         },
-        byAverage: ({ x }) => {
-          const output = tf.avgPool(x as Images, filter, stride, pad, dimRoundingMode);
-          return kernel(tf.AvgPoolGrad, { dy: incoming(output), input: x as tf.Tensor }, attributes);
-        },
+        // Windows over the edge are left to the derivative of avgPool: here each backend's kernel has its own idea.
+        ...(pad === "valid" && {
+          byAverage: ({ x }) => {
+            const output = tf.avgPool(x as Images, filter, stride, pad, dimRoundingMode);
+            return kernel(tf.AvgPoolGrad, { dy: incoming(output), input: x as tf.Tensor }, attributes);
+          },
+        }),
       };
       await expectSameAsEager(formulas, { x: floats([batch, height, width, channels], seed) }, TOLERANCE);
     }),
