@@ -8,10 +8,12 @@ import { instantiate } from "../config/instantiate.js";
 import type { ResolvedConfig } from "../config/loadConfig.js";
 import { printConfig } from "../config/printConfig.js";
 import { display, userFailure } from "../config/userModule.js";
+import type { Compilation } from "../engine/executor.js";
 import type { Terminal } from "../io/console.js";
 import { writeTextAtomically } from "../io/textFile.js";
 import type { FitResult } from "../trainer/trainer.js";
 import { JsonEvents, fitEnd, writeEvent } from "./jsonEvents.js";
+import { GraphDump } from "./graphDump.js";
 import { commandLine } from "./shellWords.js";
 import type { SignalWatch } from "./signals.js";
 import { watchSignals } from "./signals.js";
@@ -24,6 +26,8 @@ export interface FitSetup {
   readonly quiet: boolean;
   /** The checkpoint to go on from. */
   readonly ckptPath?: string | null;
+  /** Where to write the engine's graphs. */
+  readonly dumpGraph?: string;
   /** The folder of the run that is resumed. */
   readonly runFolder?: RunFolder;
 }
@@ -64,11 +68,16 @@ async function fit(
     callbacks: () => run.trainer.options.callbacks,
   });
   const events = setup.json ? [new JsonEvents(terminal.stdout)] : [];
+  const dump = setup.dumpGraph === undefined ? null : new GraphDump(setup.dumpGraph);
   const run: Run = instantiate(resolved, {
     ...(setup.quiet ? {} : { terminal }),
     showProgress: !setup.json,
     extraCallbacks: [report, ...events, stopCheckpoint],
     ...(setup.runFolder === undefined ? {} : { runFolder: setup.runFolder }),
+    onCompile: (compilation) => {
+      dump?.add(compilation);
+      tellCompilation(compilation, terminal, say);
+    },
     onWarning: (message) => {
       say(`warning: ${message}`);
     },
@@ -78,7 +87,26 @@ async function fit(
     say(`\n${signal}: ending after this batch; once more to end at once`);
     run.trainer.stop(signal);
   });
-  return run.trainer.fit(run.module, run.datamodule, { ckptPath: setup.ckptPath ?? null });
+  try {
+    const result = await run.trainer.fit(run.module, run.datamodule, { ckptPath: setup.ckptPath ?? null });
+    if ((await dump?.end()) === false) say("warning: there is no graph to dump: this engine runs steps as they are");
+    return result;
+  } catch (error) {
+    await dump?.end().catch(() => undefined); // what went wrong first is what is told
+    throw error;
+  }
+}
+
+/** Compiling that takes longer than this shows. */
+const NOTICED_MILLIS = 200;
+
+function tellCompilation(compilation: Compilation, { stderr }: Terminal, say: (line: string) => void): void {
+  const { name, inputs, milliseconds } = compilation;
+  if (milliseconds < NOTICED_MILLIS) return;
+  const batch = Object.entries(inputs).filter(([input]) => /^batch\b/.test(input));
+  const shapes = batch.map(([, { shape }]) => `[${shape.join(", ")}]`).join(", ");
+  // A progress bar may stand in this line.
+  say(`${stderr.isTTY ? "\r\x1b[K" : ""}compiled ${name} for ${shapes} in ${(milliseconds / 1000).toFixed(1)} s`);
 }
 
 function callbackPaths(resolved: ResolvedConfig): string[] {

@@ -14,6 +14,7 @@ export interface TrainCommandOptions {
   readonly accelerator?: string;
   readonly precision?: string;
   readonly printConfig: boolean;
+  readonly dumpGraph?: string;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly overrides: readonly string[];
@@ -157,6 +158,7 @@ function addRunOptions(command: Command): Command {
     .option("--accelerator <name>", "auto, cpu or gpu")
     .option("--precision <p>", "32-true, 16-mixed, bf16-mixed, 16-true or bf16-true")
     .option("--print-config", "print the resolved config and stop", false)
+    .option("--dump-graph <file>", "write the graphs that the engine runs, as text")
     .option("--json", "one JSON event per line on stdout", false)
     .option("--quiet", "no progress", false)
     .allowUnknownOption()

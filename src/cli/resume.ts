@@ -18,7 +18,7 @@ import { writeEvent } from "./jsonEvents.js";
 import { locateCheckpoint } from "./locate.js";
 import { commandLine } from "./shellWords.js";
 import type { TrainArguments } from "./train.js";
-import { commandOptions } from "./train.js";
+import { commandOptions, fitSetup } from "./train.js";
 import { plural } from "./units.js";
 
 /** What the command line gives `resume`. */
@@ -57,7 +57,7 @@ export async function runResume(args: ResumeArguments, terminal: Terminal): Prom
   const runFolder = start.config === null ? undefined : ownRunFolder(start.path, resolved.config, start.config);
   return runFit(
     resolved,
-    { json: args.json, quiet: args.quiet, ckptPath: start.path, ...(runFolder === undefined ? {} : { runFolder }) },
+    { ...fitSetup(args), ckptPath: start.path, ...(runFolder === undefined ? {} : { runFolder }) },
     terminal,
   );
 }

@@ -3,6 +3,7 @@ import { loadConfig } from "../config/loadConfig.js";
 import { printConfig } from "../config/printConfig.js";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
+import type { FitSetup } from "./fit.js";
 import { runFit } from "./fit.js";
 
 /** What the command line gives `train`. */
@@ -15,6 +16,8 @@ export interface TrainArguments {
   readonly accelerator?: string;
   readonly precision?: string;
   readonly printConfig: boolean;
+  /** Where to write the engine's graphs. */
+  readonly dumpGraph?: string;
   readonly json: boolean;
   readonly quiet: boolean;
   /** The words that are no options of the command, in their order: `--trainer.max_epochs 3`. */
@@ -37,7 +40,12 @@ export async function runTrain(args: TrainArguments, terminal: Terminal): Promis
     terminal.stdout.write(printConfig(resolved.config));
     return 0;
   }
-  return runFit(resolved, { json: args.json, quiet: args.quiet, ckptPath: resolved.config.ckpt_path }, terminal);
+  return runFit(resolved, { ...fitSetup(args), ckptPath: resolved.config.ckpt_path }, terminal);
+}
+
+/** How the run is told. */
+export function fitSetup({ json, quiet, dumpGraph }: TrainArguments): FitSetup {
+  return { json, quiet, ...(dumpGraph === undefined ? {} : { dumpGraph }) };
 }
 
 /** The command's options that stand for keys of the config. */

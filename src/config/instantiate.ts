@@ -3,6 +3,7 @@ import type { Callback } from "../core/callback.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
 import type { LightningModule, OptimizerSetup } from "../core/lightningModule.js";
 import type { Logger } from "../core/logger.js";
+import type { Compilation } from "../engine/executor.js";
 import type { Terminal } from "../io/console.js";
 import { ModelSummary } from "../callbacks/modelSummary.js";
 import { ProgressBar } from "../callbacks/progressBar.js";
@@ -24,6 +25,7 @@ export interface RunSetup {
   readonly extraCallbacks?: readonly Callback[];
   /** The folder of the run that is resumed; without it the logger opens a new version. */
   readonly runFolder?: RunFolder;
+  readonly onCompile?: (compilation: Compilation) => void;
   readonly onWarning?: (message: string) => void;
 }
 
@@ -68,6 +70,7 @@ function trainerOptions(resolved: ResolvedConfig, config: Config, setup: RunSetu
   const rootDir = resolve((option("default_root_dir") as string | undefined) ?? ".");
   const given = {
     accelerator: option("accelerator"),
+    deterministic: option("deterministic"),
     engine: option("engine"),
     precision: option("precision"),
     maxEpochs: option("max_epochs"),
@@ -92,6 +95,7 @@ function trainerOptions(resolved: ResolvedConfig, config: Config, setup: RunSetu
     logger: config.trainer["fast_dev_run"] ? false : loggersOf(resolved, rootDir, setup.runFolder),
     callbacks: callbacksOf(resolved, setup),
     config,
+    ...(setup.onCompile === undefined ? {} : { onCompile: setup.onCompile }),
     ...(setup.onWarning === undefined ? {} : { onWarning: setup.onWarning }),
   };
 }

@@ -30,6 +30,14 @@ export const TRAINER_OPTIONS = {
     .enum(["auto", "tfjs", "tfjs-node-gpu", "onnxruntime"])
     .default("auto")
     .describe("What runs the steps; auto picks by the accelerator. (ltrain's own option.)"),
+  deterministic: z
+    .union([z.boolean(), z.literal("warn"), z.null()])
+    .default(null)
+    .meta({
+      description:
+        "The same bits from run to run. On the CPU they always are; true refuses a GPU, where they may not be, warn only says so.",
+      expected: "true, false, warn or null",
+    }),
   precision: z
     .union([z.string(), z.number(), z.null()])
     .refine((value) => value === null || findPrecision(value) !== undefined)
@@ -106,7 +114,6 @@ const NOT_YET: Readonly<Record<string, readonly unknown[]>> = {
   barebones: [false],
   benchmark: anyBoolean, // a hint to cuDNN, which has no part in this
   detect_anomaly: [false],
-  deterministic: anyBoolean,
   devices: ["auto", 1, "1", null],
   enable_autolog_hparams: [true],
   inference_mode: anyBoolean,

@@ -2,6 +2,7 @@ import type { HalfType } from "../storage/float16.js";
 import type { HostTensor } from "../storage/hostTensor.js";
 import type { Tensor } from "../tensor/tf.js";
 import type { Variable } from "../tensor/variable.js";
+import type { Graph, TensorSpec } from "./graph.js";
 
 /**
  * Why a step function runs over tensors without values: to be recorded, or, once that is done, to see whether it comes
@@ -38,6 +39,15 @@ export interface CompileOptions {
   readonly autocast?: HalfType | null;
 }
 
+/** A step that was compiled for new input shapes. */
+export interface Compilation {
+  /** What the step is called: trainingStep, validationStep. */
+  readonly name: string;
+  readonly inputs: Readonly<Record<string, TensorSpec>>;
+  readonly graph: Graph;
+  readonly milliseconds: number;
+}
+
 /** The engines by name, as `--engine` takes them. */
 export type EngineName = "tfjs" | "tfjs-node-gpu" | "onnxruntime";
 
@@ -49,6 +59,8 @@ export interface Executor {
   /** The half precisions that `compile` can be told to autocast to; none where nothing is said. */
   readonly halves?: readonly HalfType[];
   compile(step: StepFunction, options?: CompileOptions): CompiledStep;
+  /** Let `listener` hear of every compilation from now on; engines that compile nothing do not have it. */
+  onCompile?(listener: (compilation: Compilation) => void): void;
   /** The value of a Variable, brought to the host. */
   read(variable: Variable): Promise<HostTensor>;
   /** Set a Variable from the host. */

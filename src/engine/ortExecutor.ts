@@ -6,7 +6,7 @@ import type { RandomDraw } from "../tensor/randomInput.js";
 import type { Variable } from "../tensor/variable.js";
 import type { CapturedStep } from "./capture.js";
 import { inputPort, nextStatePort, outputPort, randomPort, statePort } from "./capture.js";
-import type { CompiledStep, CompileOptions, Executor, StepFunction, StepOutputs } from "./executor.js";
+import type { Compilation, CompiledStep, CompileOptions, Executor, StepFunction, StepOutputs } from "./executor.js";
 import type { Graph, TensorSpec } from "./graph.js";
 import { computeType, fromCompute, toCompute } from "./hostValues.js";
 import { onnxModel } from "./onnxModel.js";
@@ -18,15 +18,6 @@ import { ortWebgpu } from "./ortWebgpu.js";
 import { lowerPrecision, simplify } from "./passes/index.js";
 import type { RehearsedStep } from "./rehearse.js";
 import { captureTwice, isLookedAtAgain, isSameStep, requireSame } from "./rehearse.js";
-
-/** What was compiled, for whoever wants to show it or to write the graph down. */
-export interface Compilation {
-  /** What the step is called: trainingStep, validationStep. */
-  readonly name: string;
-  readonly inputs: Readonly<Record<string, TensorSpec>>;
-  readonly graph: Graph;
-  readonly milliseconds: number;
-}
 
 /** What of ONNX Runtime computes, by name; a GPU comes with what people call it. */
 export type OrtTarget = { readonly kind: "cpu" } | { readonly kind: "webgpu" | "cuda"; readonly name: string };
@@ -75,7 +66,7 @@ async function loadOrt(): Promise<OrtModule> {
 export class OrtExecutor implements Executor {
   readonly engine = "onnxruntime";
   readonly #device: OrtDevice;
-  readonly #onCompile: ((compilation: Compilation) => void) | undefined;
+  #onCompile: ((compilation: Compilation) => void) | undefined;
   readonly #cells = new Map<Variable, StateCell>();
   readonly #compiled: Compiled[] = [];
   #tail: Promise<unknown> = Promise.resolve();
@@ -114,6 +105,10 @@ export class OrtExecutor implements Executor {
           return compiled.program.run(inputs);
         }),
     };
+  }
+
+  onCompile(listener: (compilation: Compilation) => void): void {
+    this.#onCompile = listener;
   }
 
   read(variable: Variable): Promise<HostTensor> {

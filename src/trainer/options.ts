@@ -2,12 +2,13 @@ import { ModelCheckpoint } from "../callbacks/modelCheckpoint.js";
 import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
 import type { Callback } from "../core/callback.js";
 import type { Logger } from "../core/logger.js";
-import type { EngineName } from "../engine/executor.js";
+import type { Compilation, EngineName } from "../engine/executor.js";
 import { LtrainError } from "../errors.js";
 import type { GradientClip } from "../loops/gradientClip.js";
 import { CSVLogger } from "../loggers/csvLogger.js";
 import { createPrecision } from "../precision/createPrecision.js";
 import type { Precision, PrecisionName } from "../precision/precision.js";
+import type { Deterministic } from "./determinism.js";
 
 /** Where to compute. */
 export type Accelerator = "auto" | "cpu" | "gpu";
@@ -43,6 +44,8 @@ export interface TrainerOptions {
   readonly gradientClipVal?: number | null;
   /** What is compared with gradientClipVal: the norm of all gradients together (the default), or every element. */
   readonly gradientClipAlgorithm?: GradientClip["algorithm"] | null;
+  /** true: refuse a device that may give other bits from run to run; "warn": only say so. */
+  readonly deterministic?: Deterministic | null;
   readonly accelerator?: Accelerator;
   readonly engine?: EngineName | "auto";
   /**
@@ -57,6 +60,8 @@ export interface TrainerOptions {
   readonly config?: Readonly<Record<string, unknown>> | null;
   /** How checkpoints are read and written; torch's zip files when absent. */
   readonly checkpointIO?: CheckpointIO;
+  /** Hears of every step that the engine compiles. */
+  readonly onCompile?: (compilation: Compilation) => void;
   /** Told every warning; nothing is printed here. */
   readonly onWarning?: (message: string) => void;
 }
@@ -75,6 +80,7 @@ export interface ResolvedOptions {
   readonly numSanityValSteps: number;
   readonly accumulateGradBatches: number;
   readonly gradientClip: GradientClip | null;
+  readonly deterministic: Deterministic;
   readonly accelerator: Accelerator;
   readonly engine: EngineName | "auto";
   /** One that is set up, or the name of one that is made for each fit. */
@@ -104,6 +110,7 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     numSanityValSteps: resolveSanitySteps(fastDevRun, options.numSanityValSteps ?? 2),
     accumulateGradBatches: options.accumulateGradBatches ?? 1,
     gradientClip: resolveClip(options),
+    deterministic: options.deterministic ?? false,
     accelerator: options.accelerator ?? "auto",
     engine: options.engine ?? "auto",
     precision: resolvePrecision(options.precision ?? "32-true"),

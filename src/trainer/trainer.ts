@@ -14,6 +14,7 @@ import { HookLogs } from "../loops/hookLogs.js";
 import { Results } from "../loops/results.js";
 import { userCode } from "../loops/userFailure.js";
 import { createPrecision, requirePrecision } from "../precision/createPrecision.js";
+import { checkDeterminism } from "./determinism.js";
 import { FitRun } from "./fitRun.js";
 import type { ResolvedOptions, TrainerOptions } from "./options.js";
 import { resolveOptions } from "./options.js";
@@ -164,6 +165,10 @@ export class Trainer implements TrainerState {
     module.trainer = this;
     try {
       this.#executor = await createExecutor({ engine: this.options.engine, accelerator: this.options.accelerator });
+      checkDeterminism(this.#executor, this.options.deterministic, (message) => {
+        this.warn(message);
+      });
+      if (this.#given.onCompile !== undefined) this.#executor.onCompile?.(this.#given.onCompile);
       const reason = await this.#train(context, hookLogs, datamodule);
       await callHooks(context, "onFitEnd", []);
       await this.#teardown(context, datamodule);

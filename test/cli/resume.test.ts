@@ -18,7 +18,7 @@ beforeEach(async () => {
     `seed_everything: 1
 model: {class_path: LitAutoEncoder, init_args: {hidden: 4, latent: 2}}
 data: {class_path: MNISTDataModule, init_args: {data_dir: images, val_size: 8, batch_size: 4}}
-trainer: {max_epochs: 1, default_root_dir: "${folder}/runs", engine: tfjs, log_every_n_steps: 4}
+trainer: {max_epochs: 1, default_root_dir: "${folder}/runs", accelerator: cpu, log_every_n_steps: 4}
 `,
   );
   run0 = join(folder, "runs", "lightning_logs", "version_0");

@@ -18,7 +18,7 @@ beforeEach(async () => {
     `seed_everything: 1
 model: {class_path: LitAutoEncoder, init_args: {hidden: 4, latent: 2}}
 data: {class_path: MNISTDataModule, init_args: {data_dir: images, val_size: 8, batch_size: 4}}
-trainer: {max_epochs: 2, default_root_dir: "${folder}", engine: tfjs, log_every_n_steps: 3}
+trainer: {max_epochs: 2, default_root_dir: "${folder}", accelerator: cpu, log_every_n_steps: 3}
 `,
   );
 });
@@ -65,7 +65,7 @@ test("--json tells the run in events, one object per line, and nothing else on s
     ["fit_end", 16],
   ]);
   const logDir = join(folder, "lightning_logs", "version_0");
-  expect(events[0]).toMatchObject({ run_dir: logDir, engine: "tfjs", device: "cpu", model: "LitAutoEncoder" });
+  expect(events[0]).toMatchObject({ run_dir: logDir, engine: "onnxruntime", device: "cpu", model: "LitAutoEncoder" });
   expect(events[0]).toMatchObject({ max_epochs: 2, max_steps: -1, train_batches: 8, val_batches: 2, ckpt_path: null });
   expect(events[1]).toMatchObject({ epoch: 0, batch: 2, lr: 0.001, loss: expect.any(Number) as number });
   expect(events[3]).toMatchObject({ epoch: 0, metrics: { val_loss: expect.any(Number) as number } });
@@ -90,7 +90,7 @@ test("a run says where it writes and what it runs on, and ends with its files an
     "false",
   );
   expect([code, output]).toEqual([0, ""]);
-  expect(messages).toContain("run      lightning_logs/version_0\nengine   tfjs on cpu\n");
+  expect(messages).toContain("run      lightning_logs/version_0\nengine   onnxruntime on cpu\n");
   const last = "lightning_logs/version_0/checkpoints/epoch=1-step=16.ckpt";
   expect(messages).toMatch(/done {5}2 epochs, 16 steps in \d+\.\d s \(max_epochs=2 reached\)\n/);
   expect(messages).toContain(
@@ -207,3 +207,38 @@ test("a second signal exits at once", async () => {
   expect([130, 143]).toContain(finished.code);
   expect(finished.stderr).not.toContain("stopped");
 }, 60_000);
+
+test("--dump-graph writes every graph that was compiled, and on an engine without graphs that is told", async () => {
+  const path = join(folder, "graphs.txt");
+  expect((await ltrain("train", "--config", config, "--dump-graph", path, "--quiet")).code).toBe(0);
+  const text = await readFile(path, "utf8");
+  expect(text.match(/^# .*$/gm)).toEqual([
+    expect.stringMatching(/^# validationStep: \d+ operators$/),
+    expect.stringMatching(/^# trainingStep: \d+ operators$/),
+  ]);
+  expect(text).toMatch(/^input {2}input\.batch\.0: %\d+ float32\[4,784\]$/m);
+  expect(text).toMatch(/^%\d+ float32\[4,4\] = Gemm\(.*\) {2}# BatchMatMul$/m);
+  expect(text).toMatch(/^output output\.loss: %\d+ float32\[\]$/m);
+
+  const eager = await ltrain("train", "--config", config, "--dump-graph", join(folder, "none.txt"), "--engine", "tfjs");
+  expect(eager.messages).toContain("warning: there is no graph to dump");
+  await expect(readFile(join(folder, "none.txt"))).rejects.toThrow("ENOENT");
+});
+
+test("accumulation and clipping are options of the config and of the command line", async () => {
+  const words = ["--trainer.accumulate_grad_batches", "3", "--trainer.gradient_clip_val", "0.5"];
+  const ran = await ltrain(
+    "train",
+    "--config",
+    config,
+    ...words,
+    "--trainer.gradient_clip_algorithm",
+    "value",
+    "--json",
+  );
+  // Eight batches an epoch are two full windows and a partial one.
+  expect(eventsOf(ran).at(-1)).toMatchObject({ event: "fit_end", global_step: 6 });
+  const wrong = await ltrain("train", "--config", config, "--trainer.gradient_clip_algorithm", "median");
+  expect(wrong.code).toBe(2);
+  expect(wrong.messages).toContain("trainer.gradient_clip_algorithm");
+});

@@ -94,9 +94,9 @@ test("resume_from_checkpoint is answered with what replaces it", async () => {
 });
 
 test("Lightning's options that are not here yet are refused, except at their defaults", async () => {
-  expect(await complaintsOf(`${minimal}trainer:\n  gradient_clip_val: 0.5\n  devices: 2\n`)).toEqual([
+  expect(await complaintsOf(`${minimal}trainer:\n  max_time: "1:00"\n  devices: 2\n`)).toEqual([
     "the config has 2 mistakes",
-    "  c.yaml:4:22: trainer.gradient_clip_val: is not supported yet: leave it out, or at its default; found 0.5",
+    '  c.yaml:4:13: trainer.max_time: is not supported yet: leave it out, or at its default; found "1:00"',
     "  c.yaml:5:12: trainer.devices: is not supported yet: leave it out, or at its default; found 2",
   ]);
 });

@@ -52,7 +52,7 @@ beforeAll(async () => {
   await writeFile(join(folder, "broken.ts"), "export class Broken {\n");
   await writeFile(
     join(folder, "c.yaml"),
-    "seed_everything: 1\nmodel:\n  class_path: ./net.ts:Net\n  init_args: {width: 1}\ndata: ./net.ts:Rows\ntrainer: {max_epochs: 1, accelerator: cpu, engine: tfjs}\n",
+    "seed_everything: 1\nmodel:\n  class_path: ./net.ts:Net\n  init_args: {width: 1}\ndata: ./net.ts:Rows\ntrainer: {max_epochs: 1, accelerator: cpu}\n",
   );
 });
 

@@ -1,5 +1,4 @@
-import type { StepFunction } from "../../src/engine/executor.js";
-import type { Compilation } from "../../src/engine/ortExecutor.js";
+import type { Compilation, StepFunction } from "../../src/engine/executor.js";
 import { ortExecutor } from "../../src/engine/ortExecutor.js";
 import { captureTwice, isLookedAtAgain } from "../../src/engine/rehearse.js";
 import { float32Tensor, float32Values } from "../../src/storage/hostTensor.js";
