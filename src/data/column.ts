@@ -68,6 +68,14 @@ function rowsOf(tensor: HostTensor, expected?: DType): { readonly length: number
   if (expected !== undefined && tensor.dtype !== expected) {
     throw new LtrainError("argument.invalid", `expected a ${expected} tensor, got ${tensor.dtype}`);
   }
+  const expectedBytes = numelOf(tensor.shape) * itemSize(tensor.dtype);
+  if (tensor.bytes.byteLength !== expectedBytes) {
+    throw new LtrainError(
+      "argument.invalid",
+      `a ${tensor.dtype} tensor of shape [${tensor.shape.join(", ")}] takes ${expectedBytes} bytes, ` +
+        `but ${tensor.bytes.byteLength} were given`,
+    );
+  }
   return { length, shape };
 }
 

@@ -1,4 +1,5 @@
 import type * as Ort from "onnxruntime-node";
+import { availableThreads } from "../io/environment.js";
 import { numelOf } from "../storage/hostTensor.js";
 import { Arena } from "./fusion/arena.js";
 import { HostBlock } from "./fusion/hostBlock.js";
@@ -12,7 +13,7 @@ import type { BorderType, OrtDevice, OrtModule, PreparedGraph, StateCell } from 
 
 /** What the CPU device may be told. */
 export interface OrtCpuOptions {
-  /** Threads of one operator. The same number gives the same bits; 0 lets ONNX Runtime take one per core. */
+  /** Threads of one operator, by default as many as can run here. The same number gives the same bits. */
   readonly threads?: number;
   /** Whether the arithmetic at the end of a step runs in kernels of our own; true where nothing is said. */
   readonly fuse?: boolean;
@@ -46,7 +47,8 @@ export function ortCpu(ort: OrtModule, options: OrtCpuOptions = {}): OrtDevice {
     open: (model) =>
       ort.InferenceSession.create(model, {
         executionProviders: ["cpu"],
-        intraOpNumThreads: options.threads ?? 0,
+        // Said outright: left to itself, ONNX Runtime ties its threads to cores that others may be using.
+        intraOpNumThreads: options.threads ?? availableThreads(),
         interOpNumThreads: 1,
         executionMode: "sequential",
         graphOptimizationLevel: "all",

@@ -1,3 +1,10 @@
+import { availableParallelism } from "node:os";
+
+/** Threads that can run at the same time here. */
+export function availableThreads(): number {
+  return availableParallelism();
+}
+
 /** Set a variable of the process's environment for native libraries that read it, unless the user has set it. */
 export function setEnvironmentDefault(name: string, value: string): void {
   process.env[name] ??= value;

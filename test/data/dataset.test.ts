@@ -97,3 +97,8 @@ test("a collate function of the user's own makes the batch", async () => {
   );
   expect(await sum.getBatch([0, 1, 2])).toEqual(float32Tensor(Float32Array.of(3), [1]));
 });
+
+test("a tensor that says more rows than it has bytes for is refused", () => {
+  const short = { dtype: "float32", shape: [3, 2], bytes: new Uint8Array(16) } as const;
+  expect(() => new TensorDataset(short)).toThrow("a float32 tensor of shape [3, 2] takes 24 bytes, but 16 were given");
+});

@@ -14,3 +14,8 @@ function targetOf(name: string): OrtTarget {
       throw new Error(`LTRAIN_TEST_TARGET is ${name}; it may be cpu, webgpu or cuda`);
   }
 }
+
+/** How many cases of a property to try: half as many where each has shaders to compile. */
+export function runs(count: number): number {
+  return target.kind === "cpu" ? count : Math.ceil(count / 2);
+}

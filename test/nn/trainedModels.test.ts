@@ -1,5 +1,6 @@
 import { readNpy } from "../../src/data/npy.js";
 import { createExecutor } from "../../src/engine/createExecutor.js";
+import type { EngineName } from "../../src/engine/executor.js";
 import {
   BatchNorm2d,
   Conv2d,
@@ -22,6 +23,7 @@ import { readTensor } from "../../src/storage/strided.js";
 import { valueAndGrads } from "../../src/tensor/gradients.js";
 import { tf, type Tensor } from "../../src/tensor/tf.js";
 import { loadFixture } from "../serialization/twin.js";
+import { enginesHere } from "../engine/engines.js";
 import { fixtureJson, fixtureSource } from "../tensor/fixture.js";
 
 interface Run {
@@ -119,10 +121,12 @@ interface Trained {
   readonly batch: (index: number) => Record<string, HostTensor>;
 }
 
+const engines = await enginesHere();
+
 /** Train as the run was trained, and hold every loss and learning rate against the run's. */
-async function follow(name: string, run: Run, parts: Trained): Promise<void> {
+async function follow(engine: EngineName, name: string, run: Run, parts: Trained): Promise<void> {
   const { model, optimizer, scheduler } = parts;
-  const executor = await createExecutor({ engine: "tfjs" });
+  const executor = await createExecutor({ engine });
   model.loadState(await stateOf(`trained/${name}/init.ckpt`), (variable, value) => {
     executor.write(variable, value);
   });
@@ -148,6 +152,7 @@ async function follow(name: string, run: Run, parts: Trained): Promise<void> {
     if (i === 1) tensors = tf.memory().numTensors;
     if (i > 1) expect(tf.memory().numTensors).toBe(tensors);
   }
+  await executor.dispose();
   for (const [key, expected] of await stateOf(`trained/${name}/final.ckpt`)) {
     const variable = model.state().get(key);
     const actual = await variable?.read();
@@ -164,37 +169,46 @@ async function follow(name: string, run: Run, parts: Trained): Promise<void> {
   }
 }
 
-test("a CNN with batch normalisation, SGD and a cosine schedule has Lightning's losses, rates and weights", async () => {
-  const run = fixtureJson("trained/cnn-sgd/run.json") as Run;
-  const [x, y] = [await npy("images_x"), await npy("images_y")];
-  const model = new Cnn();
-  const optimizer = new SGD(model.parameters(), { lr: 0.05, momentum: 0.9, weightDecay: 1e-4 });
-  const scheduler = new CosineAnnealingLR(optimizer, { tMax: 12 });
-  const loss = ({ x: images, y: labels }: Readonly<Record<string, Tensor>>): Tensor => {
-    if (images === undefined || labels === undefined) throw new Error("no batch");
-    return model.loss(images, labels);
-  };
-  const batch = (index: number): Record<string, HostTensor> => ({ x: rows(x, 8 * index, 8), y: rows(y, 8 * index, 8) });
-  await follow("cnn-sgd", run, { model, optimizer, scheduler, loss, batch });
+test.each(engines)(
+  "a CNN with batch normalisation, SGD and a cosine schedule has Lightning's losses, rates and weights, on %s",
+  async (engine) => {
+    const run = fixtureJson("trained/cnn-sgd/run.json") as Run;
+    const [x, y] = [await npy("images_x"), await npy("images_y")];
+    const model = new Cnn();
+    const optimizer = new SGD(model.parameters(), { lr: 0.05, momentum: 0.9, weightDecay: 1e-4 });
+    const scheduler = new CosineAnnealingLR(optimizer, { tMax: 12 });
+    const loss = ({ x: images, y: labels }: Readonly<Record<string, Tensor>>): Tensor => {
+      if (images === undefined || labels === undefined) throw new Error("no batch");
+      return model.loss(images, labels);
+    };
+    const batch = (index: number): Record<string, HostTensor> => ({
+      x: rows(x, 8 * index, 8),
+      y: rows(y, 8 * index, 8),
+    });
+    await follow(engine, "cnn-sgd", run, { model, optimizer, scheduler, loss, batch });
 
-  const { value } = await loadFixture("trained/cnn-sgd/final.ckpt");
-  const [saved] = value instanceof PyDict ? (value.get("lr_schedulers") as PyDict[]) : [];
-  expect([...scheduler.stateDict()]).toEqual([...(saved ?? [])]);
-});
+    const { value } = await loadFixture("trained/cnn-sgd/final.ckpt");
+    const [saved] = value instanceof PyDict ? (value.get("lr_schedulers") as PyDict[]) : [];
+    expect([...scheduler.stateDict()]).toEqual([...(saved ?? [])]);
+  },
+);
 
-test("a small GPT with a tied head and Adam has Lightning's losses and weights", async () => {
-  const run = fixtureJson("trained/gpt-adam/run.json") as Run;
-  const tokens = { ...(await npy("tokens")), shape: [289] };
-  const model = new Gpt();
-  expect(model.parameters()).toHaveLength(28); // the head has none of its own
-  const optimizer = new Adam(model.parameters(), { lr: 0.01 });
-  const loss = ({ tokens: rowsOf }: Readonly<Record<string, Tensor>>): Tensor => {
-    if (rowsOf === undefined) throw new Error("no batch");
-    return model.loss(rowsOf);
-  };
-  // Example i is tokens 9·i to 9·i + 8: eight to read, and each one's successor to guess.
-  const examples = rows(tokens, 0, 288);
-  const grid: HostTensor = { ...examples, shape: [32, 9] };
-  const batch = (index: number): Record<string, HostTensor> => ({ tokens: rows(grid, 8 * index, 8) });
-  await follow("gpt-adam", run, { model, optimizer, scheduler: null, loss, batch });
-});
+test.each(engines)(
+  "a small GPT with a tied head and Adam has Lightning's losses and weights, on %s",
+  async (engine) => {
+    const run = fixtureJson("trained/gpt-adam/run.json") as Run;
+    const tokens = { ...(await npy("tokens")), shape: [289] };
+    const model = new Gpt();
+    expect(model.parameters()).toHaveLength(28); // the head has none of its own
+    const optimizer = new Adam(model.parameters(), { lr: 0.01 });
+    const loss = ({ tokens: rowsOf }: Readonly<Record<string, Tensor>>): Tensor => {
+      if (rowsOf === undefined) throw new Error("no batch");
+      return model.loss(rowsOf);
+    };
+    // Example i is tokens 9·i to 9·i + 8: eight to read, and each one's successor to guess.
+    const examples = rows(tokens, 0, 288);
+    const grid: HostTensor = { ...examples, shape: [32, 9] };
+    const batch = (index: number): Record<string, HostTensor> => ({ tokens: rows(grid, 8 * index, 8) });
+    await follow(engine, "gpt-adam", run, { model, optimizer, scheduler: null, loss, batch });
+  },
+);

@@ -58,7 +58,8 @@ export function readRun(name: string): {
 export function fixtureRows(count: number): HostTensor {
   const bytes = readFileSync(trained("data/autoencoder_x.npy"));
   const start = 10 + bytes.readUInt16LE(8); // magic, version, header length, header
-  const values = new Float32Array(bytes.buffer.slice(bytes.byteOffset + start));
+  const values = new Float32Array(new Uint8Array(bytes.subarray(start)).buffer);
+  if (count * 8 > values.length) throw new Error(`there are ${values.length / 8} rows, not ${count}`);
   return float32Tensor(values.slice(0, count * 8), [count, 8]);
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { tf } from "../../../src/tensor/tf.js";
 import type { Formula } from "../compare.js";
-import { target } from "../target.js";
+import { runs, target } from "../target.js";
 import { booleans, expectSameAsEager, floats, integers } from "../compare.js";
 
 const shapes = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 4 });
@@ -20,7 +20,7 @@ const pairs = shapes.chain((full) =>
 );
 /** WGSL takes sin, cos and what is made of them to 11 bits (its "Floating Point Accuracy"). */
 const FUNCTIONS = target.kind === "webgpu" ? { tolerance: { absolute: 2e-3, relative: 2e-3 } } : {};
-const RUNS = { numRuns: 8, seed: 1 };
+const RUNS = { numRuns: runs(8), seed: 1 };
 
 /** A function of `a` and `b`. */
 const pair =

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { tf } from "../../../src/tensor/tf.js";
 import type { Formula } from "../compare.js";
 import { expectSameAsEager, floats } from "../compare.js";
+import { runs } from "../target.js";
 
 type Images = tf.Tensor4D;
 type Pad = "same" | "valid" | tf.backend_util.ExplicitPadding;
@@ -73,7 +74,7 @@ test("convolutions with stride, padding and dilation, and their gradients, agree
       };
       await expectSameAsEager(formulas, inputs, { ...TOLERANCE, gradients: dilations === 1 });
     }),
-    { numRuns: 12, seed: 4 },
+    { numRuns: runs(12), seed: 4 },
   );
 });
 
@@ -103,7 +104,7 @@ test("depthwise convolutions, and their gradients, agree with eager tfjs", async
       };
       await expectSameAsEager(formulas, inputs, TOLERANCE);
     }),
-    { numRuns: 8, seed: 5 },
+    { numRuns: runs(8), seed: 5 },
   );
 });
 
@@ -123,7 +124,7 @@ test("transposed convolutions and one-dimensional ones agree with eager tfjs", a
       const line = { x: floats([batch, width, channels], seed), w: floats([3, channels, out], seed + 1) };
       await expectSameAsEager({ flat }, line, TOLERANCE);
     }),
-    { numRuns: 6, seed: 6 },
+    { numRuns: runs(6), seed: 6 },
   );
 });
 
@@ -150,6 +151,6 @@ test("pooling, overlapping or apart, and its gradients agree with eager tfjs", a
       };
       await expectSameAsEager(formulas, { x: floats([batch, height, width, channels], seed) }, TOLERANCE);
     }),
-    { numRuns: 12, seed: 7 },
+    { numRuns: runs(12), seed: 7 },
   );
 });

@@ -2,8 +2,9 @@ import fc from "fast-check";
 import { tf } from "../../../src/tensor/tf.js";
 import type { Formula } from "../compare.js";
 import { expectSameAsEager, floats, integers } from "../compare.js";
+import { runs } from "../target.js";
 
-const RUNS = { numRuns: 8, seed: 3 };
+const RUNS = { numRuns: runs(8), seed: 3 };
 const one =
   (f: (x: tf.Tensor) => tf.Tensor): Formula =>
   (inputs) =>
@@ -40,7 +41,7 @@ test("matrix products with every transposition, and their derivatives, agree wit
       const inputs = { a: floats([m, k], seed), b: floats([n, k], seed + 1), c: floats([n], seed + 2) };
       await expectSameAsEager({ linear, fused }, inputs);
     }),
-    { numRuns: 5, seed: 3 },
+    { numRuns: runs(5), seed: 3 },
   );
 });
 

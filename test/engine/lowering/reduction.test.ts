@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { tf } from "../../../src/tensor/tf.js";
 import type { Formula } from "../compare.js";
 import { booleans, expectSameAsEager, floats, integers } from "../compare.js";
+import { runs } from "../target.js";
 
 /** A shape and some of its axes. */
 const reductions = fc
@@ -9,7 +10,7 @@ const reductions = fc
   .chain((shape) =>
     fc.tuple(fc.constant(shape), fc.subarray([...shape.keys()]), fc.boolean(), fc.nat(shape.length - 1), fc.nat()),
   );
-const RUNS = { numRuns: 8, seed: 2 };
+const RUNS = { numRuns: runs(8), seed: 2 };
 const one =
   (f: (x: tf.Tensor) => tf.Tensor): Formula =>
   (inputs) =>
