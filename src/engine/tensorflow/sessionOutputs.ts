@@ -17,8 +17,7 @@ export class SessionOutputs implements StepOutputs {
     return [...this.#results.keys()];
   }
 
-  // async, so that what is wrong is told by the promise
-  // eslint-disable-next-line @typescript-eslint/require-await
+  // eslint-disable-next-line @typescript-eslint/require-await -- what is wrong is told by the promise
   async scalar(name: string): Promise<number> {
     const { shape, id } = this.#find(name);
     const values = this.#binding.tensorDataSync(id);
@@ -29,7 +28,7 @@ export class SessionOutputs implements StepOutputs {
     return value;
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await
+  // eslint-disable-next-line @typescript-eslint/require-await -- what is wrong is told by the promise
   async tensor(name: string): Promise<HostTensor> {
     const { shape, id } = this.#find(name);
     const values = this.#binding.tensorDataSync(id);
