@@ -14,6 +14,20 @@ export interface Storage {
   read(start: number, end: number): Promise<Uint8Array>;
 }
 
+/**
+ * How the integers of a quantized tensor stand for numbers, in torch's words: `(q - zero point) * scale`, with one
+ * scale for the whole tensor or one for every slice along an axis.
+ */
+export type Quantizer =
+  | { readonly scheme: "per_tensor_affine"; readonly scale: number; readonly zeroPoint: number }
+  | {
+      readonly scheme: "per_channel_affine" | "per_channel_affine_float_qparams";
+      /** Both [channels]; float64 and int64, or float32 twice for float_qparams. */
+      readonly scales: StoredTensor;
+      readonly zeroPoints: StoredTensor;
+      readonly axis: number;
+    };
+
 /** Where a tensor lies in its storage; offset and stride count elements, as torch does. */
 export interface StoredTensorInit {
   readonly dtype: DType;
@@ -25,6 +39,7 @@ export interface StoredTensorInit {
   readonly conjugate?: boolean;
   readonly negative?: boolean;
   readonly device?: string;
+  readonly quantizer?: Quantizer | undefined;
   readonly origin?: unknown;
 }
 
@@ -42,6 +57,8 @@ export class StoredTensor {
   readonly negative: boolean;
   /** Where it lived when it was saved: "cpu", "cuda:0". */
   readonly device: string;
+  /** Set for the dtypes qint8, quint8, qint32 and their like, and for no other. */
+  readonly quantizer: Quantizer | undefined;
   /** What the file said beyond the numbers (it is a Parameter, it has Python attributes), for those who write it again. */
   readonly origin: unknown;
 
@@ -55,6 +72,7 @@ export class StoredTensor {
     this.conjugate = init.conjugate ?? false;
     this.negative = init.negative ?? false;
     this.device = init.device ?? "cpu";
+    this.quantizer = init.quantizer;
     this.origin = init.origin;
   }
 
