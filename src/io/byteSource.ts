@@ -3,6 +3,8 @@ export interface ByteSource {
   readonly byteLength: number;
   /** Exactly the bytes `start..end` (exclusive); fewer is an error of the source, never a short result. */
   read(start: number, end: number): Promise<Uint8Array>;
+  /** Fill `target` with the bytes from `start` on, where that saves an array for every read. */
+  readInto?(target: Uint8Array, start: number): Promise<void>;
 }
 
 /** A ByteSource over bytes in memory. */

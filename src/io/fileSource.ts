@@ -35,15 +35,16 @@ export async function openFile(path: string, options: { readonly files?: FileOpe
 }
 
 function fileSource(path: string, file: OpenFile, byteLength: number): FileSource {
-  const read = async (start: number, end: number): Promise<Uint8Array> => {
-    if (!(start >= 0 && start <= end && end <= byteLength)) {
-      throw new LtrainError(
-        "checkpoint.malformed",
-        `${path}: bytes ${start} to ${end} are asked for, but the file ends at byte ${byteLength}`,
-        { hint: "the file may be cut short; compare its size with the original" },
-      );
-    }
-    const bytes = new Uint8Array(end - start);
+  const checkRange = (start: number, end: number): void => {
+    if (start >= 0 && start <= end && end <= byteLength) return;
+    throw new LtrainError(
+      "checkpoint.malformed",
+      `${path}: bytes ${start} to ${end} are asked for, but the file ends at byte ${byteLength}`,
+      { hint: "the file may be cut short; compare its size with the original" },
+    );
+  };
+  const readInto = async (bytes: Uint8Array, start: number): Promise<void> => {
+    checkRange(start, start + bytes.byteLength);
     let done = 0;
     while (done < bytes.byteLength) {
       const length = Math.min(bytes.byteLength - done, MAX_READ_BYTES);
@@ -61,6 +62,11 @@ function fileSource(path: string, file: OpenFile, byteLength: number): FileSourc
       }
       done += count;
     }
+  };
+  const read = async (start: number, end: number): Promise<Uint8Array> => {
+    checkRange(start, end); // before anything is allocated
+    const bytes = new Uint8Array(end - start);
+    await readInto(bytes, start);
     return bytes;
   };
   const close = async (): Promise<void> => {
@@ -70,5 +76,5 @@ function fileSource(path: string, file: OpenFile, byteLength: number): FileSourc
       throw systemError(error, "close", path);
     }
   };
-  return { path, byteLength, read, close };
+  return { path, byteLength, read, readInto, close };
 }

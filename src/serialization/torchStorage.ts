@@ -48,6 +48,9 @@ export class RecordStorage implements Storage {
   read(start: number, end: number): Promise<Uint8Array> {
     return this.#entry.read(start, end);
   }
+  readInto(target: Uint8Array, start: number): Promise<void> {
+    return this.#entry.readInto(target, start);
+  }
 }
 
 /** The same for a file from a big-endian machine: every number is turned round when it is read. */

@@ -12,6 +12,8 @@ export interface Storage {
   readonly crc32?: number | undefined;
   /** Bytes `start..end` (exclusive), little-endian. */
   read(start: number, end: number): Promise<Uint8Array>;
+  /** Fill `target` with the bytes from `start` on, where that saves an array for every read. */
+  readInto?(target: Uint8Array, start: number): Promise<void>;
 }
 
 /**

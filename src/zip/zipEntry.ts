@@ -84,6 +84,19 @@ export class ZipEntry {
     return bytes;
   }
 
+  /** Fill `target` with the content from `start` on. Nothing is verified: whoever copies a record sums up what passes. */
+  async readInto(target: Uint8Array, start: number): Promise<void> {
+    const end = start + target.byteLength;
+    if (!this.stored || this.#source.readInto === undefined) {
+      target.set(await this.read(start, end));
+      return;
+    }
+    if (!(start >= 0 && end <= this.byteLength)) {
+      throw new RangeError(`bytes ${start} to ${end} of record "${this.name}", which has ${this.byteLength}`);
+    }
+    await this.#source.readInto(target, (await this.payloadOffset()) + start);
+  }
+
   async #readRange(start: number, end: number): Promise<Uint8Array> {
     const payload = await this.payloadOffset();
     return this.#source.read(payload + start, payload + end);
