@@ -1,5 +1,5 @@
 import { join, relative, resolve } from "node:path";
-import { pythonFloat } from "../checkpoint/describeValue.js";
+import { pythonFloat } from "../pickle/pythonFloat.js";
 import { Callback } from "../core/callback.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { StepResult, TrainerState } from "../core/trainerState.js";

@@ -1,4 +1,4 @@
-import { pythonFloat } from "../checkpoint/describeValue.js";
+import { pythonFloat } from "../pickle/pythonFloat.js";
 import { LtrainError } from "../errors.js";
 
 /** Python's format specification: [[fill]align][sign][z][#][0][width][grouping][.precision][type]. */

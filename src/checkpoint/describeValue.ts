@@ -1,3 +1,4 @@
+import { pythonFloat } from "../pickle/pythonFloat.js";
 import { PyComplex, PyFloat, PyGlobal, PyObject, PySet, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import { StoredTensor } from "../storage/storedTensor.js";
@@ -40,21 +41,6 @@ function describeObject(value: PyObject, inner: (item: PyValue) => string): stri
 function listed<T>(items: readonly T[], describe: (item: T) => string): string {
   const shown = items.slice(0, MAX_SHOWN_ITEMS).map(describe);
   return (items.length > MAX_SHOWN_ITEMS ? [...shown, "..."] : shown).join(", ");
-}
-
-/** A float as Python prints it: 1e-08, 0.001, 10.0, inf. */
-export function pythonFloat(value: number): string {
-  if (Number.isNaN(value)) return "nan";
-  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-  if (Object.is(value, -0)) return "-0.0";
-  const [mantissa = "", exponentText = "0"] = value.toExponential().split("e");
-  const exponent = Number(exponentText);
-  if (exponent >= -4 && exponent < 16) {
-    // JavaScript writes out what Python does, but for the ".0".
-    const text = String(value);
-    return text.includes(".") ? text : `${text}.0`;
-  }
-  return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
 }
 
 /** A string as Python's repr quotes it: single quotes unless that would need escapes. */

@@ -77,6 +77,9 @@ function gathered(tensor: StoredTensor): StoredTensor {
   let bytes: Promise<Uint8Array> | undefined;
   return new StoredTensor({
     ...layoutOf(tensor),
+    // What is gathered has its signs turned already.
+    conjugate: false,
+    negative: false,
     stride: contiguousStride(tensor.shape),
     storageOffset: 0,
     storage: {
@@ -101,6 +104,9 @@ function layoutOf({
   shape,
   stride,
   requiresGrad,
+  conjugate,
+  negative,
+  quantizer,
 }: StoredTensor): Omit<ConstructorParameters<typeof StoredTensor>[0], "storage" | "storageOffset"> {
-  return { dtype, shape, stride, requiresGrad };
+  return { dtype, shape, stride, requiresGrad, conjugate, negative, quantizer };
 }

@@ -1,4 +1,5 @@
-import { describeValue, pythonFloat } from "../checkpoint/describeValue.js";
+import { describeValue } from "../checkpoint/describeValue.js";
+import { pythonFloat } from "../pickle/pythonFloat.js";
 import type { LoopPosition } from "../checkpoint/loopPosition.js";
 import { describeKind } from "../checkpoint/parseCheckpoint.js";
 import type { CallbackSummary, OptimizerSummary, SchedulerSummary } from "../checkpoint/summarizeCheckpoint.js";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { pythonFloat } from "../checkpoint/describeValue.js";
+import { pythonFloat } from "../pickle/pythonFloat.js";
 import type { Logger } from "../core/logger.js";
 import { subfolders } from "../io/subfolders.js";
 import { appendText, fileExists, makeFolder, readText, removeFile, writeTextAtomically } from "../io/textFile.js";

@@ -1,4 +1,4 @@
-import { pythonFloat } from "../checkpoint/describeValue.js";
+import { pythonFloat } from "../pickle/pythonFloat.js";
 import { LtrainError } from "../errors.js";
 import { PyDict, PyFloat, PyTuple } from "../pickle/values.js";
 import { styleOf } from "./yamlScalar.js";

@@ -1,23 +1,30 @@
 import { LtrainError } from "../errors.js";
 import type { Rebuild } from "../pickle/unpickler.js";
-import { PyDict, PyGlobal, PyObject, PyStorage, PyTuple } from "../pickle/values.js";
+import { PyGlobal, PyObject, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
-import { isDType, itemSize } from "../storage/dtype.js";
+import { isDType } from "../storage/dtype.js";
 import type { DType } from "../storage/dtype.js";
 import { StoredTensor } from "../storage/storedTensor.js";
-import { STORAGE_DTYPES } from "./torchStorage.js";
+import { denseTensor, withMarks } from "./denseTensor.js";
+import { numpyArrayOf } from "./numpyArray.js";
+import { rebuildQuantized } from "./quantizedTensor.js";
 
-/** numpy stops at 64, and nobody has been seen near it. */
-const MAX_RANK = 64;
-
-/** torch's functions that make a dense tensor of a storage; everything else in a file stays a name. */
+/** torch's functions that make a dense tensor; everything else in a file stays a name. */
 const REBUILDERS: ReadonlyMap<string, Rebuild> = new Map<string, Rebuild>([
-  ["torch._utils._rebuild_tensor", ([storage, offset, size, stride]) => view(storage, offset, size, stride, {})],
+  ["torch._utils._rebuild_tensor", ([storage, offset, size, stride]) => denseTensor(storage, offset, size, stride, {})],
   ["torch._utils._rebuild_tensor_v2", rebuildV2],
   ["torch._utils._rebuild_tensor_v3", rebuildV3],
+  ["torch._utils._rebuild_qtensor", rebuildQuantized],
   ["torch._utils._rebuild_parameter", (args) => rebuildParameter("_rebuild_parameter", args)],
   ["torch._utils._rebuild_parameter_with_state", (args) => rebuildParameter("_rebuild_parameter_with_state", args)],
-  ["torch._tensor._rebuild_from_type_v2", rebuildFromType],
+  // Tensors of devices that torch copies through numpy, under the names the function has had.
+  ...["_rebuild_device_tensor_from_numpy", "_rebuild_xla_tensor", "_rebuild_mlc_tensor", "_rebuild_ort_tensor"].map(
+    (name) => [`torch._utils.${name}`, (args: readonly PyValue[]) => rebuildFromNumpy(name, args)] as const,
+  ),
+  ["torch._utils._rebuild_device_tensor_from_cpu_tensor", rebuildFromCpu],
+  ["torch._tensor._rebuild_from_type_v2", (args) => rebuildFromType("_rebuild_from_type_v2", args)],
+  // torch 1.9 to 1.11; its fourth argument is the attributes as a dict.
+  ["torch._tensor._rebuild_from_type", (args) => rebuildFromType("_rebuild_from_type", args)],
 ]);
 
 /** How torch's own calls are rebuilt; undefined for what is not a dense tensor. */
@@ -27,88 +34,18 @@ export function findTorchClass(global: PyGlobal): Rebuild | undefined {
 
 function rebuildV2(args: readonly PyValue[]): PyValue | undefined {
   const [storage, offset, size, stride, requiresGrad, , metadata] = args;
-  return view(storage, offset, size, stride, { requiresGrad, metadata });
+  return denseTensor(storage, offset, size, stride, { requiresGrad, metadata });
 }
 
 function rebuildV3(args: readonly PyValue[]): PyValue | undefined {
   const [storage, offset, size, stride, requiresGrad, , dtype, metadata] = args;
+  return denseTensor(storage, offset, size, stride, { requiresGrad, metadata, dtype: dtypeOf(dtype) });
+}
+
+function dtypeOf(dtype: PyValue | undefined): DType {
   if (!(dtype instanceof PyGlobal)) throw malformed("a tensor's dtype is not a name");
-  if (dtype.module !== "torch" || !isDType(dtype.name)) {
-    throw new LtrainError("checkpoint.unsupported", `a tensor has dtype ${dtype.toString()}, which is not known here`);
-  }
-  return view(storage, offset, size, stride, { requiresGrad, metadata, dtype: dtype.name });
-}
-
-interface ViewOptions {
-  readonly requiresGrad?: PyValue | undefined;
-  readonly metadata?: PyValue | undefined;
-  readonly dtype?: DType;
-}
-
-function view(
-  storage: PyValue | undefined,
-  offset: PyValue | undefined,
-  size: PyValue | undefined,
-  stride: PyValue | undefined,
-  options: ViewOptions,
-): StoredTensor {
-  if (!(storage instanceof PyStorage)) throw malformed("a tensor has no storage");
-  const dtype = options.dtype ?? STORAGE_DTYPES.get(storage.storageClass.name);
-  if (dtype === undefined)
-    throw malformed(`a tensor lies in a ${storage.storageClass.toString()} and does not say its dtype`);
-  const { metadata } = options;
-  const tensor = new StoredTensor({
-    dtype,
-    shape: counts(size, "size"),
-    stride: counts(stride, "stride"),
-    storageOffset: count(offset, "storage offset"),
-    storage: storage.storage,
-    requiresGrad: options.requiresGrad === true,
-    conjugate: metadata instanceof PyDict && metadata.get("conj") === true,
-    negative: metadata instanceof PyDict && metadata.get("neg") === true,
-    device: storage.location,
-  });
-  checkInside(tensor);
-  return tensor;
-}
-
-function count(value: PyValue | undefined, what: string): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
-    throw malformed(`a tensor's ${what} is ${typeof value === "number" ? value : "not a whole number"}`);
-  }
-  return value;
-}
-
-function counts(value: PyValue | undefined, what: string): readonly number[] {
-  // A torch.Size is a tuple with another name.
-  const plain = value instanceof PyObject && value.className === "torch.Size" ? sizeItems(value) : value;
-  if (!(plain instanceof PyTuple)) throw malformed(`a tensor's ${what} is not a tuple`);
-  if (plain.items.length > MAX_RANK) {
-    throw malformed(`a tensor has ${plain.items.length} dimensions; more than ${MAX_RANK} are not read`);
-  }
-  return plain.items.map((item) => count(item, what));
-}
-
-function sizeItems(size: PyObject): PyValue | undefined {
-  return size.args instanceof PyTuple ? size.args.items[0] : undefined;
-}
-
-/** Every element lies in the storage: nothing is read beyond it, and no size is believed that it cannot hold. */
-function checkInside(tensor: StoredTensor): void {
-  const { shape, stride, storageOffset, storage, dtype } = tensor;
-  const named = `tensor ${dtype} [${shape.join(", ")}]`;
-  if (shape.length !== stride.length) {
-    throw malformed(`${named} has ${shape.length} dimensions and ${stride.length} strides`);
-  }
-  if (!Number.isSafeInteger(tensor.byteLength)) throw malformed(`${named} is larger than any file`);
-  const last = shape.reduce((sum, size, axis) => sum + (size - 1) * (stride[axis] ?? 0), storageOffset);
-  const needed = tensor.numel === 0 ? 0 : (last + 1) * itemSize(dtype);
-  if (!(needed <= storage.byteLength)) {
-    throw malformed(
-      `${named} with stride [${stride.join(", ")}] from element ${storageOffset} takes ${needed} bytes ` +
-        `of a storage of ${storage.byteLength}`,
-    );
-  }
+  if (dtype.module === "torch" && isDType(dtype.name)) return dtype.name;
+  throw new LtrainError("checkpoint.unsupported", `a tensor has dtype ${dtype.toString()}, which is not known here`);
 }
 
 function rebuildParameter(name: string, args: readonly PyValue[]): PyValue | undefined {
@@ -116,35 +53,41 @@ function rebuildParameter(name: string, args: readonly PyValue[]): PyValue | und
   if (tensor instanceof PyObject) return undefined; // a parameter of a tensor that is not dense
   if (!(tensor instanceof StoredTensor)) throw malformed("a parameter is made of something that is not a tensor");
   const origin = new PyObject(new PyGlobal("torch._utils", name), new PyTuple(args));
-  return marked(tensor, requiresGrad === true, origin);
+  return withMarks(tensor, { requiresGrad: requiresGrad === true, origin });
 }
 
 /** A tensor with Python attributes, or of a subclass: the numbers are those of the tensor that `func(*args)` makes. */
-function rebuildFromType(args: readonly PyValue[]): PyValue | undefined {
+function rebuildFromType(name: string, args: readonly PyValue[]): PyValue | undefined {
   const [func, , inner] = args;
   if (!(func instanceof PyGlobal) || !(inner instanceof PyTuple)) return undefined;
   // Itself as its own func would go round and round.
-  if (func.toString() === "torch._tensor._rebuild_from_type_v2") return undefined;
+  if (func.module === "torch._tensor") return undefined;
   const tensor = findTorchClass(func)?.(inner.items);
   if (!(tensor instanceof StoredTensor)) return undefined;
-  const origin = new PyObject(new PyGlobal("torch._tensor", "_rebuild_from_type_v2"), new PyTuple(args));
-  return marked(tensor, tensor.requiresGrad, origin);
+  const origin = new PyObject(new PyGlobal("torch._tensor", name), new PyTuple(args));
+  return withMarks(tensor, { requiresGrad: tensor.requiresGrad, origin });
 }
 
-function marked(tensor: StoredTensor, requiresGrad: boolean, origin: PyObject): StoredTensor {
-  const { dtype, shape, stride, storageOffset, storage, conjugate, negative, device } = tensor;
-  return new StoredTensor({
-    dtype,
-    shape,
-    stride,
-    storageOffset,
-    storage,
-    conjugate,
-    negative,
-    device,
-    requiresGrad,
-    origin,
-  });
+/** `(ndarray, dtype, device, requires_grad)`: a tensor of an XLA or other foreign device, its numbers in the pickle. */
+function rebuildFromNumpy(name: string, args: readonly PyValue[]): PyValue | undefined {
+  const [array, dtype, device, requiresGrad] = args;
+  const tensor = array instanceof PyObject ? numpyArrayOf(array)?.tensor : undefined;
+  if (tensor?.dtype !== dtypeOf(dtype)) return undefined; // bfloat16 travels as float32: torch would convert
+  const origin = new PyObject(new PyGlobal("torch._utils", name), new PyTuple(args));
+  return withMarks(tensor, { requiresGrad: requiresGrad === true, origin, ...deviceOf(device) });
+}
+
+/** `(cpu tensor, dtype, device, requires_grad)`. */
+function rebuildFromCpu(args: readonly PyValue[]): PyValue | undefined {
+  const [tensor, dtype, device, requiresGrad] = args;
+  if (!(tensor instanceof StoredTensor) || tensor.dtype !== dtypeOf(dtype)) return undefined;
+  const name = new PyGlobal("torch._utils", "_rebuild_device_tensor_from_cpu_tensor");
+  const origin = new PyObject(name, new PyTuple(args));
+  return withMarks(tensor, { requiresGrad: requiresGrad === true, origin, ...deviceOf(device) });
+}
+
+function deviceOf(device: PyValue | undefined): { readonly device?: string } {
+  return typeof device === "string" ? { device } : {};
 }
 
 function malformed(message: string): LtrainError {

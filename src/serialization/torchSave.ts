@@ -2,12 +2,15 @@ import { LtrainError } from "../errors.js";
 import type { ByteSink } from "../io/byteSink.js";
 import { pickle } from "../pickle/pickler.js";
 import type { Reduction } from "../pickle/pickler.js";
-import { PyDict, PyGlobal, PyStorage, PyTuple } from "../pickle/values.js";
+import { PyDict, PyFloat, PyGlobal, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import { DTYPES } from "../storage/dtype.js";
-import type { Storage, StoredTensor } from "../storage/storedTensor.js";
+import { readPieces, storagePieces } from "../storage/storagePieces.js";
+import type { StoragePiece } from "../storage/storagePieces.js";
+import type { Quantizer, Storage, StoredTensor } from "../storage/storedTensor.js";
 import { ZipWriter } from "../zip/zipWriter.js";
 import type { WrittenRecord } from "../zip/zipWriter.js";
+import { checkCopy } from "./copiedStorage.js";
 import { storageClassOf, storageItemSize } from "./torchStorage.js";
 
 /** How a torch file is written. */
@@ -16,10 +19,8 @@ export interface TorchSaveOptions {
   readonly prefix?: string;
 }
 
-/** Storages are copied in pieces of this size. */
-const CHUNK_BYTES = 1 << 23;
-
 const REBUILD_V2 = new PyGlobal("torch._utils", "_rebuild_tensor_v2");
+const REBUILD_QUANTIZED = new PyGlobal("torch._utils", "_rebuild_qtensor");
 const REBUILD_V3 = new PyGlobal("torch._utils", "_rebuild_tensor_v3");
 
 /** Write a value as torch.save does, storage by storage; a storage that several tensors share is written once. */
@@ -37,12 +38,11 @@ export async function torchSave(value: PyValue, sink: ByteSink, options: TorchSa
   await add(".format_version", "1");
   await add(".storage_alignment", "64");
   await add("byteorder", "little");
+  const pieces = readPieces(piecesOf(storages.list));
   for (const [key, storage] of storages.list.entries()) {
     const { byteLength } = storage;
-    const content =
-      byteLength <= CHUNK_BYTES ? await storage.read(0, byteLength) : { byteLength, chunks: () => chunksOf(storage) };
-    const written = await writer.add(`${prefix}/data/${key}`, content);
-    checkCopy(storage, written);
+    const written = await writer.add(`${prefix}/data/${key}`, { byteLength, chunks: () => take(pieces, byteLength) });
+    checkCopy(storage, written.crc32);
   }
   await add("version", "3\n");
   await add(".data/serialization_id", serializationId(writer.records));
@@ -82,8 +82,8 @@ class StorageTable {
 }
 
 function reduceTensor(tensor: StoredTensor, storages: StorageTable): Reduction {
-  const { dtype } = tensor;
-  if (DTYPES[dtype].rebuild === "qtensor") {
+  const { dtype, quantizer } = tensor;
+  if (DTYPES[dtype].rebuild === "qtensor" && quantizer === undefined) {
     throw new LtrainError(
       "checkpoint.unsupported",
       `a ${dtype} tensor cannot be written without its scale and zero point`,
@@ -100,11 +100,23 @@ function reduceTensor(tensor: StoredTensor, storages: StorageTable): Reduction {
     tensor.requiresGrad,
     hooks,
   ];
+  if (quantizer !== undefined) {
+    const args = [...place.slice(0, 4), quantizerTuple(quantizer), ...place.slice(4)];
+    return { callable: REBUILD_QUANTIZED, args: new PyTuple(args) };
+  }
   const metadata = lazyBits(tensor);
   // Only the third form says the dtype itself: for dtypes without a storage class, and for a storage that another dtype named first.
   const typed = DTYPES[dtype].rebuild === "v2" && storage.storageClass.name === storageClass.name;
   const args = typed ? [...place, ...metadata] : [...place, new PyGlobal("torch", dtype), ...metadata];
   return { callable: typed ? REBUILD_V2 : REBUILD_V3, args: new PyTuple(args) };
+}
+
+function quantizerTuple(quantizer: Quantizer): PyTuple {
+  const scheme = new PyGlobal("torch", quantizer.scheme);
+  if (quantizer.scheme === "per_tensor_affine") {
+    return new PyTuple([scheme, new PyFloat(quantizer.scale), quantizer.zeroPoint]);
+  }
+  return new PyTuple([scheme, quantizer.scales, quantizer.zeroPoints, quantizer.axis]);
 }
 
 function lazyBits(tensor: StoredTensor): PyValue[] {
@@ -114,20 +126,18 @@ function lazyBits(tensor: StoredTensor): PyValue[] {
   return bits.size === 0 ? [] : [bits];
 }
 
-async function* chunksOf(storage: Storage): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < storage.byteLength; start += CHUNK_BYTES) {
-    yield await storage.read(start, Math.min(start + CHUNK_BYTES, storage.byteLength));
-  }
+function* piecesOf(storages: readonly Storage[]): Generator<StoragePiece> {
+  for (const storage of storages) yield* storagePieces(storage);
 }
 
-/** The checksum of what was copied is known now: if the source has one too, they must be the same. */
-function checkCopy(storage: Storage, written: WrittenRecord): void {
-  if (storage.crc32 === undefined || storage.crc32 === written.crc32) return;
-  throw new LtrainError(
-    "checkpoint.malformed",
-    `a storage of ${storage.byteLength} bytes is damaged in the file it comes from: its checksum is wrong`,
-    { hint: "compare that file with the original" },
-  );
+/** As many of the pieces as make up `byteLength`; the next storage's first one is being read by then. */
+async function* take(pieces: AsyncGenerator<Uint8Array>, byteLength: number): AsyncGenerator<Uint8Array> {
+  for (let left = byteLength; left > 0;) {
+    const next = await pieces.next();
+    if (next.done === true) return;
+    yield next.value;
+    left -= next.value.byteLength;
+  }
 }
 
 const U64 = 64;

@@ -8,6 +8,8 @@ import type { HostTensor } from "./hostTensor.js";
  */
 export interface Storage {
   readonly byteLength: number;
+  /** What it is called in its file, for complaints about it. */
+  readonly name?: string | undefined;
   /** Checksum of all its bytes as its file has it; whoever copies them all can compare. */
   readonly crc32?: number | undefined;
   /** Bytes `start..end` (exclusive), little-endian. */

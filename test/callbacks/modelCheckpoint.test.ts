@@ -6,7 +6,7 @@ import { ModelCheckpoint } from "../../src/callbacks/modelCheckpoint.js";
 import type { ModelCheckpointOptions } from "../../src/callbacks/modelCheckpointOptions.js";
 import { PyDict } from "../../src/pickle/values.js";
 import type { PyValue } from "../../src/pickle/values.js";
-import { pythonFloat } from "../../src/checkpoint/describeValue.js";
+import { pythonFloat } from "../../src/pickle/pythonFloat.js";
 import { StoredTensor, storedTensor } from "../../src/storage/storedTensor.js";
 import { NO_MODULE, fakeTrainer } from "./fakeTrainer.js";
 import type { FakeTrainer } from "./fakeTrainer.js";

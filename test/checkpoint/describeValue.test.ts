@@ -1,4 +1,5 @@
-import { describeValue, pythonFloat } from "../../src/checkpoint/describeValue.js";
+import { describeValue } from "../../src/checkpoint/describeValue.js";
+import { pythonFloat } from "../../src/pickle/pythonFloat.js";
 import { float, tuple } from "../../src/pickle/convert.js";
 import { PyDict, PyGlobal, PyObject } from "../../src/pickle/values.js";
 

@@ -5,6 +5,8 @@ import { bytesSource } from "../../src/io/byteSource.js";
 import { keyText } from "../../src/pickle/convert.js";
 import { PyComplex, PyDict, PyFloat, PyGlobal, PyObject, PySet, PyStorage, PyTuple } from "../../src/pickle/values.js";
 import type { PyValue } from "../../src/pickle/values.js";
+import { knownValueOf } from "../../src/serialization/knownValue.js";
+import { numpyArrayOf, numpyScalarOf } from "../../src/serialization/numpyArray.js";
 import { torchLoad } from "../../src/serialization/torchLoad.js";
 import type { TorchFile } from "../../src/serialization/torchLoad.js";
 import { StoredTensor } from "../../src/storage/storedTensor.js";
@@ -20,7 +22,19 @@ export interface TwinTensor {
   readonly storage?: number;
   readonly storage_nbytes?: number;
   readonly layout?: string;
-  readonly quantization?: unknown;
+  readonly is_coalesced?: boolean;
+  readonly parts?: Readonly<Record<string, TwinTensor>>;
+  readonly quantization?: {
+    readonly qscheme: string;
+    readonly axis?: number;
+    readonly scales?: readonly number[];
+    readonly zero_points?: readonly number[];
+    readonly scale?: number;
+    readonly zero_point?: number;
+  };
+  readonly uninitialized?: boolean;
+  readonly is_conj?: boolean;
+  readonly class?: string;
   readonly requires_grad?: boolean;
 }
 
@@ -28,6 +42,10 @@ export interface TwinTensor {
 export interface TwinValue {
   readonly type: string;
   readonly value?: unknown;
+  readonly class?: string;
+  readonly dtype?: string;
+  readonly shape?: readonly number[];
+  readonly fortran?: boolean;
   readonly real?: number;
   readonly imag?: number;
   readonly hex?: string;
@@ -169,7 +187,23 @@ export async function describeValue(value: PyValue): Promise<TwinValue | undefin
     return { type: "torch.storage.TypedStorage", nbytes: bytes.byteLength, sha256: sha256(bytes) };
   }
   if (value instanceof PyGlobal && value.module === "torch") return { type: "torch.dtype", value: value.toString() };
-  return value instanceof PyGlobal ? { type: "global", value: value.toString() } : undefined;
+  if (value instanceof PyGlobal) return { type: "global", value: value.toString() };
+  return value instanceof PyObject ? describeObject(value) : undefined;
+}
+
+/** numpy's arrays and scalars, paths, dates, devices; the twins have the repr of a str of numpy. */
+async function describeObject(object: PyObject): Promise<TwinValue | undefined> {
+  const array = numpyArrayOf(object);
+  if (array !== undefined) {
+    const { type, shape, fortranOrder, tensor } = array;
+    const digest = tensor === undefined ? {} : { sha256: sha256((await readTensor(tensor)).bytes) };
+    return { type: "numpy.ndarray", dtype: type.text, shape, fortran: fortranOrder, ...digest };
+  }
+  const known = knownValueOf(object);
+  if (known === undefined) return undefined;
+  const dtype = numpyScalarOf(object)?.type.text;
+  const value = known.type === "numpy.str_" ? `'${known.text}'` : known.text;
+  return { type: known.type, value, ...(dtype === undefined ? {} : { dtype }) };
 }
 
 function floatText(value: number): unknown {
