@@ -1,9 +1,9 @@
 import { LtrainError } from "../errors.js";
+import { BufferedSink } from "../io/bufferedSink.js";
 import type { ByteSink } from "../io/byteSink.js";
-import { DTYPES, itemSize } from "../storage/dtype.js";
-import { isContiguous, readTensor } from "../storage/strided.js";
+import { DTYPES } from "../storage/dtype.js";
 import type { StoredTensor } from "../storage/storedTensor.js";
-import { checksum } from "../zip/checksum.js";
+import { TensorCopier } from "./tensorCopier.js";
 
 /** safetensors' own order of dtypes; a file has its data in the reverse of it. */
 const DTYPE_ORDER = [
@@ -15,8 +15,6 @@ const DTYPE_ORDER = [
 
 /** The data begins at a multiple of this. */
 const ALIGNMENT = 8;
-/** Contiguous tensors are copied in pieces of this size. */
-const CHUNK_BYTES = 1 << 23;
 
 interface Named {
   readonly name: string;
@@ -33,8 +31,11 @@ export async function writeSafetensors(
   const ordered = [...tensors]
     .map(([name, tensor]): Named => ({ name, tensor, dtype: dtypeName(name, tensor) }))
     .sort(compare);
-  await sink.write(headerBytes(ordered, metadata));
-  for (const { name, tensor } of ordered) await writeData(name, tensor, sink);
+  const buffered = new BufferedSink(sink);
+  await buffered.write(headerBytes(ordered, metadata));
+  const copier = new TensorCopier(ordered.map(({ tensor }) => tensor));
+  for (const { tensor } of ordered) for await (const chunk of copier.chunks(tensor)) await buffered.write(chunk);
+  await buffered.flush();
 }
 
 function dtypeName(name: string, tensor: StoredTensor): string {
@@ -80,26 +81,4 @@ function headerBytes(ordered: readonly Named[], metadata: ReadonlyMap<string, st
 
 function objectText(entries: ReadonlyMap<string, string>): string {
   return `{${[...entries].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join()}}`;
-}
-
-async function writeData(name: string, tensor: StoredTensor, sink: ByteSink): Promise<void> {
-  const plain = isContiguous(tensor.shape, tensor.stride) && !tensor.conjugate && !tensor.negative;
-  if (!plain) {
-    await sink.write((await readTensor(tensor)).bytes);
-    return;
-  }
-  const { storage, byteLength } = tensor;
-  const start = tensor.storageOffset * itemSize(tensor.dtype);
-  let crc = 0;
-  for (let done = 0; done < byteLength; done += CHUNK_BYTES) {
-    const chunk = await storage.read(start + done, start + Math.min(done + CHUNK_BYTES, byteLength));
-    if (storage.crc32 !== undefined) crc = checksum(chunk, crc);
-    await sink.write(chunk);
-  }
-  if (storage.crc32 !== undefined && byteLength === storage.byteLength && crc !== storage.crc32) {
-    throw new LtrainError(
-      "checkpoint.malformed",
-      `tensor "${name}" is damaged in the file it comes from: its checksum is wrong`,
-    );
-  }
 }

@@ -42,6 +42,9 @@ export class RecordStorage implements Storage {
   get byteLength(): number {
     return this.#entry.byteLength;
   }
+  get name(): string {
+    return `record "${this.#entry.name}" at byte ${this.#entry.offset}`;
+  }
   get crc32(): number | undefined {
     return this.#entry.crc32 ?? undefined;
   }

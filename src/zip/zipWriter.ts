@@ -1,3 +1,4 @@
+import { BufferedSink } from "../io/bufferedSink.js";
 import type { ByteSink } from "../io/byteSink.js";
 import { checksum } from "./checksum.js";
 import { directoryEntry, endRecords, localHeader } from "./torchLayout.js";
@@ -24,21 +25,15 @@ export interface ZipWriterOptions {
   readonly alignment?: number;
 }
 
-/** Small pieces are gathered up to this size: a checkpoint has many headers and many small tensors. */
-const BUFFER_BYTES = 1 << 18;
-
 /** Writes stored records one after the other, laid out byte for byte as torch.save does (lightning-checkpoint-format.md, 1.4 to 1.6). */
 export class ZipWriter {
   readonly records: WrittenRecord[] = [];
-  readonly #sink: ByteSink;
+  readonly #sink: BufferedSink;
   readonly #alignment: number;
   readonly #names = new Set<string>();
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  #buffered = 0;
-  #position = 0;
 
   constructor(sink: ByteSink, options: ZipWriterOptions = {}) {
-    this.#sink = sink;
+    this.#sink = new BufferedSink(sink);
     this.#alignment = options.alignment ?? 64;
   }
 
@@ -46,14 +41,16 @@ export class ZipWriter {
   async add(name: string, content: Uint8Array | ZipContent): Promise<WrittenRecord> {
     if (this.#names.has(name)) throw new TypeError(`record "${name}" was added before`);
     this.#names.add(name);
-    const offset = this.#position;
-    await this.#write(localHeader(name, content.byteLength, offset, this.#alignment));
+    const offset = this.#sink.position;
+    await this.#sink.write(localHeader(name, content.byteLength, offset, this.#alignment));
     let crc = 0;
     let written = 0;
     const take = (chunk: Uint8Array): void | Promise<void> => {
+      // The system writes while the checksum is summed up.
+      const writing = this.#sink.write(chunk);
       crc = checksum(chunk, crc);
       written += chunk.byteLength;
-      return this.#write(chunk);
+      return writing;
     };
     if (content instanceof Uint8Array) await take(content);
     else for await (const chunk of content.chunks()) await take(chunk);
@@ -61,40 +58,17 @@ export class ZipWriter {
       throw new TypeError(`record "${name}" was to have ${content.byteLength} bytes, and ${written} came`);
     }
     const record = { name, crc32: crc, byteLength: written, offset };
-    if (written > 0) await this.#write(dataDescriptor(record));
+    if (written > 0) await this.#sink.write(dataDescriptor(record));
     this.records.push(record);
     return record;
   }
 
   /** Write the central directory and the end records; nothing can be added after. */
   async finish(): Promise<void> {
-    const start = this.#position;
-    for (const record of this.records) await this.#write(directoryEntry(record));
-    await this.#write(endRecords(this.records.length, start, this.#position - start));
-    await this.#flush();
-  }
-
-  /** Small pieces cost no promise: most of what is written is small. */
-  #write(bytes: Uint8Array): void | Promise<void> {
-    this.#position += bytes.byteLength;
-    if (this.#buffered + bytes.byteLength > BUFFER_BYTES) return this.#writeThrough(bytes);
-    this.#buffer.set(bytes, this.#buffered);
-    this.#buffered += bytes.byteLength;
-  }
-
-  async #writeThrough(bytes: Uint8Array): Promise<void> {
-    await this.#flush();
-    if (bytes.byteLength >= BUFFER_BYTES) {
-      await this.#sink.write(bytes);
-      return;
-    }
-    this.#buffer.set(bytes, 0);
-    this.#buffered = bytes.byteLength;
-  }
-
-  async #flush(): Promise<void> {
-    if (this.#buffered > 0) await this.#sink.write(this.#buffer.subarray(0, this.#buffered));
-    this.#buffered = 0;
+    const start = this.#sink.position;
+    for (const record of this.records) await this.#sink.write(directoryEntry(record));
+    await this.#sink.write(endRecords(this.records.length, start, this.#sink.position - start));
+    await this.#sink.flush();
   }
 }
 

@@ -141,7 +141,8 @@ test("a storage larger than a piece is copied in pieces, and a wrong checksum is
   };
   const value = new StoredTensor({ dtype: "uint8", shape: [byteLength], stride: [1], storageOffset: 0, storage });
   await expect(saved(value)).rejects.toMatchObject({ code: "checkpoint.malformed" });
-  expect(pieces).toEqual([1 << 23, 1 << 23, byteLength - (1 << 24)]);
+  expect(Math.max(...pieces)).toBeLessThanOrEqual(1 << 20);
+  expect(pieces.reduce((sum, piece) => sum + piece)).toBe(byteLength);
 });
 
 test("whatever torchSave writes, torchLoad reads back", async () => {

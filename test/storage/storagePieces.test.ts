@@ -1,0 +1,71 @@
+import { readPieces, storagePieces } from "../../src/storage/storagePieces.js";
+import type { Storage } from "../../src/storage/storedTensor.js";
+
+const MEGABYTE = 1 << 20;
+
+/** A storage whose byte i is i mod 251, and what was asked of it. */
+function counting(byteLength: number, reads: [number, number][] = []): Storage {
+  const bytes = Uint8Array.from({ length: byteLength }, (_, i) => i % 251);
+  return {
+    byteLength,
+    read: (start, end) => Promise.resolve(bytes.subarray(start, end)),
+    readInto: (target, start) => {
+      reads.push([start, start + target.byteLength]);
+      target.set(bytes.subarray(start, start + target.byteLength));
+      return Promise.resolve();
+    },
+  };
+}
+
+async function collect(pieces: Iterable<Parameters<typeof readPieces>[0] extends Iterable<infer P> ? P : never>) {
+  const copies: Buffer[] = [];
+  const arrays = new Set<ArrayBufferLike>();
+  for await (const bytes of readPieces(pieces)) {
+    copies.push(Buffer.from(bytes));
+    arrays.add(bytes.buffer);
+  }
+  return { bytes: Buffer.concat(copies), arrays };
+}
+
+test("a storage is read in pieces of a megabyte, two arrays taking turns", async () => {
+  const reads: [number, number][] = [];
+  const length = 5 * MEGABYTE + 100_000;
+  const { bytes, arrays } = await collect(storagePieces(counting(length, reads)));
+  expect(bytes.equals(Buffer.from(await counting(length).read(0, length)))).toBe(true);
+  expect(reads.length).toBe(6);
+  expect(arrays.size).toBe(2);
+});
+
+test("the next piece is being read while one is used, also across storages", async () => {
+  const first: [number, number][] = [];
+  const second: [number, number][] = [];
+  const pieces = [...storagePieces(counting(MEGABYTE, first)), ...storagePieces(counting(MEGABYTE, second))];
+  const reader = readPieces(pieces);
+  await reader.next();
+  expect([first.length, second.length]).toEqual([1, 1]);
+  await reader.return(undefined);
+});
+
+test("bytes that belong to somebody are never read over", async () => {
+  const own = new Uint8Array(MEGABYTE).fill(7);
+  const inMemory: Storage = { byteLength: MEGABYTE, read: (start, end) => Promise.resolve(own.subarray(start, end)) };
+  const { bytes } = await collect([
+    ...storagePieces(inMemory),
+    ...storagePieces(counting(3 * MEGABYTE)),
+    ...storagePieces(inMemory),
+  ]);
+  expect(own.every((byte) => byte === 7)).toBe(true);
+  expect(bytes.subarray(0, MEGABYTE).every((byte) => byte === 7)).toBe(true);
+  expect(bytes.subarray(-MEGABYTE).every((byte) => byte === 7)).toBe(true);
+});
+
+test("whoever stops early is not told of the read that was under way", async () => {
+  const failing: Storage = {
+    byteLength: MEGABYTE,
+    read: () => Promise.reject(new Error("gone")),
+    readInto: () => Promise.reject(new Error("gone")),
+  };
+  const reader = readPieces([...storagePieces(counting(MEGABYTE)), ...storagePieces(failing)]);
+  await reader.next();
+  await expect(reader.return(undefined)).resolves.toMatchObject({ done: true });
+});
