@@ -11,3 +11,8 @@ export function checksum(bytes: Uint8Array, before = 0): number {
   }
   return value;
 }
+
+/** A checksum in eight hexadecimal digits, as unzip -v prints it. */
+export function hexChecksum(value: number): string {
+  return value.toString(16).padStart(8, "0");
+}

@@ -1,9 +1,10 @@
 import { promisify } from "node:util";
-import { constants as bufferConstants } from "node:buffer";
 import { inflateRaw } from "node:zlib";
 import { LtrainError } from "../errors.js";
 import type { ByteSource } from "../io/byteSource.js";
-import { checksum } from "./checksum.js";
+import { checksum, hexChecksum } from "./checksum.js";
+import { InflateCursor } from "./inflateCursor.js";
+import { recordChunks } from "./recordChunks.js";
 import { decodeName, LOCAL_HEADER, METHODS, viewOf } from "./records.js";
 
 const inflate = promisify(inflateRaw);
@@ -26,6 +27,8 @@ const MAX_DEFLATE_RATIO = 1032;
 const EXTRA_GUESS = 256;
 /** Up to this many bytes one read of header and payload is cheaper than two. */
 const SMALL_RECORD = 1 << 16;
+/** A compressed record up to this size is unpacked at once; a larger one piece by piece, whatever it claims to hold. */
+const UNPACKED_AT_ONCE = 1 << 26;
 
 /** One record of a zip archive; its bytes are read when asked for. */
 export class ZipEntry {
@@ -34,6 +37,7 @@ export class ZipEntry {
   readonly #hasChecksum: boolean;
   #payload: number | undefined;
   #inflated: WeakRef<Uint8Array> | undefined;
+  #cursor: InflateCursor | undefined;
 
   constructor(source: ByteSource, record: DirectoryRecord, hasChecksum: boolean) {
     this.#source = source;
@@ -78,10 +82,16 @@ export class ZipEntry {
     }
     if (this.byteLength === 0) return new Uint8Array(0);
     const whole = start === 0 && end === this.byteLength;
-    if (!this.stored) return (await this.#inflate()).subarray(start, end);
+    if (!this.stored) return this.#readPacked(start, end);
     const bytes = whole ? await this.#readPayload() : await this.#readRange(start, end);
     if (whole) this.#verify(bytes);
     return bytes;
+  }
+
+  /** All of the content in pieces, its checksum verified at the end; a piece is good until the next one is asked for. */
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    if (Math.max(this.byteLength, this.compressedLength) <= SMALL_RECORD) yield await this.bytes();
+    else yield* recordChunks(this.#source, this);
   }
 
   /** Fill `target` with the content from `start` on. Nothing is verified: whoever copies a record sums up what passes. */
@@ -95,6 +105,13 @@ export class ZipEntry {
       throw new RangeError(`bytes ${start} to ${end} of record "${this.name}", which has ${this.byteLength}`);
     }
     await this.#source.readInto(target, (await this.payloadOffset()) + start);
+  }
+
+  async #readPacked(start: number, end: number): Promise<Uint8Array> {
+    this.checkPacking();
+    if (this.byteLength <= UNPACKED_AT_ONCE) return (await this.#inflate()).subarray(start, end);
+    this.#cursor ??= new InflateCursor(() => recordChunks(this.#source, this));
+    return this.#cursor.read(start, end);
   }
 
   async #readRange(start: number, end: number): Promise<Uint8Array> {
@@ -127,28 +144,28 @@ export class ZipEntry {
   #locate(header: Uint8Array): number {
     const view = viewOf(header);
     if (view.getUint32(0, true) !== LOCAL_HEADER.signature)
-      throw this.#malformed("has no local header where the directory says");
+      throw this.malformed("has no local header where the directory says");
     const nameLength = view.getUint16(26, true);
     const bytes = Buffer.from(header.buffer, header.byteOffset, header.byteLength);
     const name = decodeName(bytes, LOCAL_HEADER.byteLength, LOCAL_HEADER.byteLength + nameLength);
     if (nameLength !== this.#record.nameLength || name !== this.name) {
-      throw this.#malformed("has another name in its local header than in the directory");
+      throw this.malformed("has another name in its local header than in the directory");
     }
     if (view.getUint16(8, true) !== this.method) {
-      throw this.#malformed("is compressed one way in its local header and another way in the directory");
+      throw this.malformed("is compressed one way in its local header and another way in the directory");
     }
     const payload = this.offset + LOCAL_HEADER.byteLength + nameLength + view.getUint16(28, true);
     if (payload + this.compressedLength > this.#source.byteLength) {
-      throw this.#malformed(
+      throw this.malformed(
         `needs ${this.compressedLength} bytes from byte ${payload}, but the file ends at byte ${this.#source.byteLength}`,
       );
     }
     return payload;
   }
 
-  async #inflate(): Promise<Uint8Array> {
-    const known = this.#inflated?.deref();
-    if (known !== undefined) return known;
+  /** Refuse what cannot be unpacked, or promises more than DEFLATE can make of so little. */
+  checkPacking(): void {
+    if (this.stored) return;
     if (this.method !== 8) {
       throw new LtrainError(
         "checkpoint.unsupported",
@@ -157,23 +174,22 @@ export class ZipEntry {
       );
     }
     if (this.byteLength > this.compressedLength * MAX_DEFLATE_RATIO) {
-      throw this.#malformed(`claims to hold ${this.byteLength} bytes in ${this.compressedLength} compressed ones`);
+      throw this.malformed(`claims to hold ${this.byteLength} bytes in ${this.compressedLength} compressed ones`);
     }
-    if (this.byteLength > bufferConstants.MAX_LENGTH) {
-      throw new LtrainError(
-        "checkpoint.unsupported",
-        `record "${this.name}" is compressed and too large to unpack in memory`,
-      );
-    }
+  }
+
+  async #inflate(): Promise<Uint8Array> {
+    const known = this.#inflated?.deref();
+    if (known !== undefined) return known;
     let bytes: Uint8Array;
     try {
       bytes = await inflate(await this.#readPayload(), { maxOutputLength: this.byteLength });
     } catch (error) {
       if (error instanceof LtrainError) throw error;
-      throw this.#malformed("cannot be decompressed", error);
+      throw this.malformed("cannot be decompressed", error);
     }
     if (bytes.byteLength !== this.byteLength) {
-      throw this.#malformed(`holds ${bytes.byteLength} bytes, and the directory says ${this.byteLength}`);
+      throw this.malformed(`holds ${bytes.byteLength} bytes, and the directory says ${this.byteLength}`);
     }
     this.#verify(bytes);
     this.#inflated = new WeakRef(bytes);
@@ -184,18 +200,17 @@ export class ZipEntry {
     if (this.crc32 === null) return;
     const actual = checksum(bytes);
     if (actual !== this.crc32) {
-      throw this.#malformed(`is damaged: its checksum is ${hex(actual)}, and the directory says ${hex(this.crc32)}`);
+      throw this.malformed(
+        `is damaged: its checksum is ${hexChecksum(actual)}, and the directory says ${hexChecksum(this.crc32)}`,
+      );
     }
   }
 
-  #malformed(what: string, cause?: unknown): LtrainError {
+  /** What is wrong with this record, with its name and place. */
+  malformed(what: string, cause?: unknown): LtrainError {
     return new LtrainError("checkpoint.malformed", `record "${this.name}" at byte ${this.offset} ${what}`, {
       hint: "the file may be damaged or cut short; compare it with the original",
       cause,
     });
   }
-}
-
-function hex(value: number): string {
-  return value.toString(16).padStart(8, "0");
 }
