@@ -3,14 +3,30 @@ import { nearest } from "../nearest.js";
 import type { PyValue } from "../pickle/values.js";
 import type { StoredTensor } from "../storage/storedTensor.js";
 import type { StateDict } from "./checkpoint.js";
+import { selectVersions } from "./moduleVersions.js";
+import { globPattern } from "./namePattern.js";
+import type { RenameRule } from "./renameRule.js";
 import { trimStorages } from "./trimStorages.js";
+import { unwrapper } from "./wrapperNames.js";
 
 /** Which part of a state_dict is wanted, and under which names. */
 export interface Selection {
-  /** Module paths; "encoder" and "encoder." both mean the module, never "encoder_ema". "" is everything. */
+  /** Module paths; "encoder" and "encoder." both mean the module, never "encoder_ema". None, or "", is everything. */
   readonly prefixes: readonly string[];
+  /** Globs; a name must fit one of them if there are any. */
+  readonly include?: readonly string[];
+  /** Globs; a name that fits one of them stays behind. */
+  readonly exclude?: readonly string[];
+  /** Take the wrappers of torch.compile, DDP and their like out of the names, before everything else. */
+  readonly stripWrappers?: boolean;
   /** Take the prefix off the names, so that the module itself can load them. */
   readonly stripPrefix: boolean;
+  /** Whole names to new ones, as they are in the file or as they are by then. */
+  readonly map?: ReadonlyMap<string, string>;
+  /** Applied in order, each to what the one before left. */
+  readonly renames?: readonly RenameRule[];
+  /** Put in front of every name at the end. */
+  readonly addPrefix?: string;
 }
 
 /** A part of a state_dict, and where each name comes from. */
@@ -18,23 +34,60 @@ export interface Extraction {
   readonly stateDict: StateDict;
   /** New name to the name in the file, in order. */
   readonly sources: ReadonlyMap<string, string>;
+  /** Globs of `exclude` that fit no name. */
+  readonly idle: readonly string[];
 }
 
-/** The part of a state_dict that lies under the selected prefixes, over storages that hold nothing else. */
+/** The part of a state_dict that a selection wants, under its new names, over storages that hold nothing else. */
 export function extractStateDict(stateDict: StateDict, selection: Selection): Extraction {
   const names = stateDict.order ?? [...stateDict.tensors.keys()];
-  const prefixes = selection.prefixes.map(modulePrefix);
-  for (const prefix of prefixes) if (!names.some((name) => isUnder(name, prefix))) throw noMatch(prefix, names);
+  const { wanted, idle } = chooseNames(names, selection);
   const sources = new Map<string, string>();
-  for (const name of names) {
-    const prefix = longestMatch(name, prefixes);
-    if (prefix === undefined) continue;
-    const newName = selection.stripPrefix ? stripped(name, prefix) : name;
+  for (const [name, newName] of renamed(wanted, names, selection)) {
     const before = sources.get(newName);
     if (before !== undefined) throw collision(newName, before, name);
     sources.set(newName, name);
   }
-  return { stateDict: select(stateDict, sources, prefixes, selection.stripPrefix), sources };
+  return { stateDict: select(stateDict, names, sources), sources, idle };
+}
+
+/** A name that is wanted: as the file has it, as it is without wrappers, and without the prefix too. */
+interface Wanted {
+  readonly name: string;
+  readonly plain: string;
+  readonly stripped: string;
+}
+
+function chooseNames(names: readonly string[], selection: Selection): { wanted: Wanted[]; idle: string[] } {
+  const unwrap = selection.stripWrappers === true ? unwrapper(names) : (name: string): string => name;
+  const prefixes = selection.prefixes.map((prefix) => modulePrefix(unwrap(modulePrefix(prefix))));
+  const all = names.map((name) => ({ name, plain: unwrap(name) }));
+  const fits = (glob: string): ((each: { name: string; plain: string }) => boolean) => {
+    const pattern = globPattern(glob);
+    return ({ name, plain }) => pattern.test(plain) || pattern.test(name);
+  };
+  for (const prefix of prefixes) {
+    if (!all.some(({ plain }) => isUnder(plain, prefix))) {
+      throw noMatch(
+        prefix,
+        all.map(({ plain }) => plain),
+      );
+    }
+  }
+  const include = (selection.include ?? []).map((glob) => ({ glob, fits: fits(glob) }));
+  const exclude = (selection.exclude ?? []).map((glob) => ({ glob, fits: fits(glob) }));
+  for (const { glob, fits: fit } of include) {
+    if (!all.some(fit)) throw noMatch(glob, names);
+  }
+  const wanted: Wanted[] = [];
+  for (const each of all) {
+    const prefix = prefixes.length === 0 ? "" : longestMatch(each.plain, prefixes);
+    if (prefix === undefined || (include.length > 0 && !include.some((glob) => glob.fits(each)))) continue;
+    if (exclude.some((glob) => glob.fits(each))) continue;
+    wanted.push({ ...each, stripped: selection.stripPrefix ? stripped(each.plain, prefix) : each.plain });
+  }
+  if (wanted.length === 0) throw nothingLeft(names);
+  return { wanted, idle: exclude.filter(({ fits: fit }) => !all.some(fit)).map(({ glob }) => glob) };
 }
 
 /** A prefix up to the end of a module's name; "" stays everything. */
@@ -57,12 +110,53 @@ function stripped(name: string, prefix: string): string {
   return name.startsWith(prefix) ? name.slice(prefix.length) : name.slice(name.lastIndexOf(".") + 1);
 }
 
-function select(
-  stateDict: StateDict,
-  sources: ReadonlyMap<string, string>,
-  prefixes: readonly string[],
-  stripPrefix: boolean,
-): StateDict {
+/** Old names with their new ones. A rule or a mapping that concerns no name of the file is a mistake. */
+function renamed(wanted: readonly Wanted[], names: readonly string[], selection: Selection): [string, string][] {
+  const { map, renames = [], addPrefix = "" } = selection;
+  const unused = new Set(renames);
+  const result = wanted.map((each): [string, string] => {
+    const mapped = map?.get(each.name) ?? map?.get(each.plain) ?? map?.get(each.stripped);
+    let newName = mapped ?? each.stripped;
+    for (const rule of renames) {
+      const next = rule.apply(newName);
+      if (next === undefined) continue;
+      unused.delete(rule);
+      newName = next;
+    }
+    if (newName === "") throw new LtrainError("argument.invalid", `nothing would be left of the name "${each.name}"`);
+    return [each.name, `${addPrefix}${newName}`];
+  });
+  for (const rule of unused) throw idleRule(rule, wanted);
+  if (map !== undefined) checkMap(map, wanted, names);
+  return result;
+}
+
+/** A mapping may name tensors that are not wanted this time, but none that the file does not have. */
+function checkMap(map: ReadonlyMap<string, string>, wanted: readonly Wanted[], names: readonly string[]): void {
+  const known = new Set([...names, ...wanted.flatMap(({ plain, stripped }) => [plain, stripped])]);
+  for (const name of map.keys()) {
+    if (known.has(name)) continue;
+    const near = nearest(name, known);
+    throw new LtrainError(
+      "key.missing",
+      `the map renames "${name}", which is not in the state_dict`,
+      near === undefined ? {} : { hint: `did you mean "${near}"?` },
+    );
+  }
+}
+
+function idleRule(rule: RenameRule, wanted: readonly Wanted[]): LtrainError {
+  const from = rule.text.slice(0, rule.text.indexOf("="));
+  const near = nearest(
+    from,
+    modulePrefixes(wanted.map(({ stripped }) => stripped)).map((prefix) => prefix.slice(0, -1)),
+  );
+  return new LtrainError("key.missing", `--rename ${rule.text} concerns none of the ${wanted.length} names`, {
+    hint: near === undefined ? `the first of them is "${wanted[0]?.stripped ?? ""}"` : `did you mean "${near}"?`,
+  });
+}
+
+function select(stateDict: StateDict, names: readonly string[], sources: ReadonlyMap<string, string>): StateDict {
   const tensors = new Map<string, StoredTensor>();
   const extraState = new Map<string, PyValue>();
   for (const [newName, name] of sources) {
@@ -71,37 +165,18 @@ function select(
     if (tensor !== undefined) tensors.set(newName, tensor);
     else if (extra !== undefined) extraState.set(newName, extra);
   }
-  const versions = stateDict.versions && selectVersions(stateDict.versions, prefixes, stripPrefix);
+  const versions = stateDict.versions && selectVersions(stateDict.versions, names, sources);
   const selected = { tensors: trimStorages(tensors), versions };
   return extraState.size === 0 ? selected : { ...selected, extraState, order: [...sources.keys()] };
-}
-
-/** The `_metadata` of the modules that come along: their own, and with full names that of the modules above them. */
-function selectVersions(
-  versions: ReadonlyMap<string, number>,
-  prefixes: readonly string[],
-  stripPrefix: boolean,
-): ReadonlyMap<string, number> {
-  const selected = new Map<string, number>();
-  for (const [path, version] of versions) {
-    const prefix = longestMatch(path, prefixes) ?? (prefixes.includes("") ? "" : undefined);
-    if (stripPrefix) {
-      const newPath = prefix === undefined ? undefined : `${path}.` === prefix ? "" : path.slice(prefix.length);
-      if (newPath !== undefined && !selected.has(newPath)) selected.set(newPath, version);
-    } else if (prefix !== undefined || path === "" || prefixes.some((each) => each.startsWith(`${path}.`))) {
-      selected.set(path, version);
-    }
-  }
-  return selected;
 }
 
 /** More prefixes than this are not listed; the nearest one is named anyway. */
 const MAX_LISTED_PREFIXES = 20;
 
-function noMatch(prefix: string, names: readonly string[]): LtrainError {
+function noMatch(wanted: string, names: readonly string[]): LtrainError {
   if (names.length === 0) {
     return new LtrainError("key.missing", "there is no state_dict here, so there is no key to extract", {
-      hint: "`ltrain inspect` shows what the file has",
+      hint: "`ltrain inspect` shows what the file has; --key takes another part of it",
     });
   }
   const all = modulePrefixes(names);
@@ -109,12 +184,20 @@ function noMatch(prefix: string, names: readonly string[]): LtrainError {
   const shown = top.length > 0 ? top : names;
   const listed = shown.slice(0, MAX_LISTED_PREFIXES).join(", ");
   const more = shown.length > MAX_LISTED_PREFIXES ? ` and ${shown.length - MAX_LISTED_PREFIXES} more` : "";
-  const near = nearest(prefix, [...all, ...names]) ?? all.find((each) => each.endsWith(`.${prefix}`));
+  const near = nearest(wanted, [...all, ...names]) ?? all.find((each) => each.endsWith(`.${wanted}`));
+  const isGlob = !wanted.endsWith(".");
   return new LtrainError(
     "key.missing",
-    `no key of the state_dict starts with "${prefix}"; there are ${listed}${more}`,
+    `no key of the state_dict ${isGlob ? "fits" : "starts with"} "${wanted}"; there are ${listed}${more}`,
     near === undefined ? {} : { hint: `did you mean "${near}"?` },
   );
+}
+
+function nothingLeft(names: readonly string[]): LtrainError {
+  if (names.length === 0) return noMatch("", names);
+  return new LtrainError("key.missing", `of ${names.length} keys none fits all that was asked for`, {
+    hint: "--prefix, --include and --exclude must all let a key pass",
+  });
 }
 
 /** Every module path that some name lies under, ending in a dot, in the file's order. */
@@ -127,9 +210,7 @@ function modulePrefixes(names: readonly string[]): string[] {
 }
 
 function collision(newName: string, first: string, second: string): LtrainError {
-  return new LtrainError(
-    "argument.invalid",
-    `without their prefixes "${first}" and "${second}" would both be called "${newName}"`,
-    { hint: "extract them into two files, or keep the names (no --strip-prefix)" },
-  );
+  return new LtrainError("argument.invalid", `"${first}" and "${second}" would both be called "${newName}"`, {
+    hint: "extract them into two files, or keep the names apart with --rename",
+  });
 }

@@ -1,7 +1,7 @@
 import { itemSize } from "../storage/dtype.js";
 import type { Storage } from "../storage/storedTensor.js";
 import { contiguousStride, StoredTensor } from "../storage/storedTensor.js";
-import { readTensor } from "../storage/strided.js";
+import { GatheredStorage } from "./gatheredStorage.js";
 
 /** A stretch of a storage, in bytes. */
 interface Span {
@@ -34,18 +34,32 @@ function trimGroup(storage: Storage, group: readonly [string, StoredTensor][]): 
   const last = spans.at(-1)?.end ?? 0;
   // Neighbours without a gap stay one storage, as they were: a flat buffer of parameters is still one.
   const pieces = covered === last - first ? [{ start: first, end: last }] : spans;
-  const storages = pieces.map((piece) => sliceStorage(storage, piece));
+  // Offsets count elements: a piece begins where an element of every dtype in it could.
+  const width = group.reduce((widest, [, { dtype }]) => Math.max(widest, itemSize(dtype)), 1);
+  const slices = pieces.map(({ start, end }) => sliceStorage(storage, { start: start - (start % width), end }));
   const isAlone = group.filter(([, { numel }]) => numel > 0).length === 1;
   return group.map(([name, tensor]) => {
-    const { start } = spanOf(tensor);
-    const index = pieces.findIndex((piece) => piece.start <= start && start <= piece.end && tensor.numel > 0);
+    if (tensor.numel === 0) return [name, emptyLike(tensor)];
+    const index = lastStartingBefore(pieces, spanOf(tensor).start);
     const piece = pieces[index];
-    const slice = storages[index];
-    if (piece === undefined || slice === undefined) return [name, emptyLike(tensor)];
+    const slice = slices[index];
+    if (piece === undefined || slice === undefined) throw new TypeError(`"${name}" lies in no piece of its storage`);
+    if (slice === storage) return [name, tensor];
     if (isAlone && piece.end - piece.start > tensor.byteLength) return [name, gathered(tensor)];
-    const storageOffset = tensor.storageOffset - piece.start / itemSize(tensor.dtype);
+    const storageOffset = tensor.storageOffset - (piece.start - (piece.start % width)) / itemSize(tensor.dtype);
     return [name, new StoredTensor({ ...layoutOf(tensor), storageOffset, storage: slice })];
   });
+}
+
+/** The index of the last span that begins at `start` or before; spans are in order. */
+function lastStartingBefore(spans: readonly Span[], start: number): number {
+  let [low, high] = [0, spans.length];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((spans[middle]?.start ?? Infinity) <= start) low = middle;
+    else high = middle;
+  }
+  return low;
 }
 
 /** The bytes from a tensor's first element to its last. */
@@ -69,12 +83,19 @@ function mergeSpans(spans: readonly Span[]): Span[] {
 
 function sliceStorage(storage: Storage, { start, end }: Span): Storage {
   if (start === 0 && end === storage.byteLength) return storage;
-  return { byteLength: end - start, read: (from, to) => storage.read(start + from, start + to) };
+  return {
+    byteLength: end - start,
+    name: storage.name,
+    read: (from, to) => storage.read(start + from, start + to),
+    readInto: async (target, from) => {
+      if (storage.readInto !== undefined) await storage.readInto(target, start + from);
+      else target.set(await storage.read(start + from, start + from + target.byteLength));
+    },
+  };
 }
 
 /** A strided view with holes, alone in its storage: its elements side by side. */
 function gathered(tensor: StoredTensor): StoredTensor {
-  let bytes: Promise<Uint8Array> | undefined;
   return new StoredTensor({
     ...layoutOf(tensor),
     // What is gathered has its signs turned already.
@@ -82,15 +103,7 @@ function gathered(tensor: StoredTensor): StoredTensor {
     negative: false,
     stride: contiguousStride(tensor.shape),
     storageOffset: 0,
-    storage: {
-      byteLength: tensor.byteLength,
-      read: async (start, end) => {
-        bytes ??= readTensor(tensor).then((gathered) => gathered.bytes);
-        const part = (await bytes).subarray(start, end);
-        if (end === tensor.byteLength) bytes = undefined; // a writer reads once, in order: do not keep them all
-        return part;
-      },
-    },
+    storage: new GatheredStorage(tensor),
   });
 }
 

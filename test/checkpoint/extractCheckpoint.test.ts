@@ -52,7 +52,7 @@ test("of several prefixes the longest that fits is taken off", () => {
   expect([...sources.keys()]).toEqual(["a.b.weight", "a.weight"]);
   const collision = failure(() => extractStateDict(all, { prefixes: ["a", "a.b"], stripPrefix: true }));
   expect(collision.code).toBe("argument.invalid");
-  expect(collision.message).toBe('without their prefixes "a.b.weight" and "a.weight" would both be called "weight"');
+  expect(collision.message).toBe('"a.b.weight" and "a.weight" would both be called "weight"');
 });
 
 test("no match lists the prefixes there are and the nearest one", () => {
