@@ -1,9 +1,9 @@
+import { BUILT_IN_OPTIMIZERS } from "./builtInOptimizers.js";
+import { BUILT_IN_SCHEDULERS } from "./builtInSchedulers.js";
+import { camelKeys } from "./camelKeys.js";
 import type { AnyClassEntry, Builders, InitArgs, LoggerPlace } from "./classEntry.js";
 import {
-  adamArgs,
-  adamWArgs,
   charGPTArgs,
-  cosineAnnealingLrArgs,
   csvDataArgs,
   csvLoggerArgs,
   litAutoEncoderArgs,
@@ -13,14 +13,11 @@ import {
   modelCheckpointArgs,
   modelSummaryArgs,
   progressBarArgs,
-  sgdArgs,
-  stepLrArgs,
   textDataArgs,
 } from "./builtInArgs.js";
 import type { CSVDataModuleArgs } from "../demos/csvDataModule.js";
 import type { TextDataModuleArgs } from "../demos/textDataModule.js";
 import { CSVLogger } from "../loggers/csvLogger.js";
-import type { StepLROptions } from "../optim/schedules.js";
 
 /** Every class that a config can name without a file. */
 export const BUILT_IN: readonly AnyClassEntry[] = [
@@ -147,62 +144,8 @@ export const BUILT_IN: readonly AnyClassEntry[] = [
     args: csvLoggerArgs,
     load: () => Promise.resolve(csvLogger),
   },
-  {
-    kind: "optimizer",
-    name: "SGD",
-    paths: ["torch.optim.SGD", "torch.optim.sgd.SGD"],
-    description: "Stochastic gradient descent, with momentum when it is asked for.",
-    args: sgdArgs,
-    load: async () => {
-      const { SGD } = await import("../optim/sgd.js");
-      return (args, params) => new SGD([...params], camelKeys(args));
-    },
-  },
-  {
-    kind: "optimizer",
-    name: "Adam",
-    paths: ["torch.optim.Adam", "torch.optim.adam.Adam"],
-    description: "Adam.",
-    args: adamArgs,
-    load: async () => {
-      const { Adam } = await import("../optim/adam.js");
-      return (args, params) => new Adam([...params], camelKeys(args));
-    },
-  },
-  {
-    kind: "optimizer",
-    name: "AdamW",
-    paths: ["torch.optim.AdamW", "torch.optim.adamw.AdamW"],
-    description: "Adam with weight decay beside the gradient instead of in it.",
-    args: adamWArgs,
-    load: async () => {
-      const { AdamW } = await import("../optim/adamW.js");
-      return (args, params) => new AdamW([...params], camelKeys(args));
-    },
-  },
-  {
-    kind: "lr_scheduler",
-    name: "StepLR",
-    paths: ["torch.optim.lr_scheduler.StepLR"],
-    description: "Multiplies the learning rate by gamma every step_size epochs.",
-    args: stepLrArgs,
-    load: async () => {
-      const { StepLR } = await import("../optim/schedules.js");
-      return (args, optimizer) => new StepLR(optimizer, camelKeys(args) as unknown as StepLROptions);
-    },
-  },
-  {
-    kind: "lr_scheduler",
-    name: "CosineAnnealingLR",
-    paths: ["torch.optim.lr_scheduler.CosineAnnealingLR"],
-    description: "Lowers the learning rate to eta_min along half a cosine of T_max epochs.",
-    args: cosineAnnealingLrArgs,
-    load: async () => {
-      const { CosineAnnealingLR } = await import("../optim/schedules.js");
-      return ({ T_max: tMax, eta_min: etaMin }, optimizer) =>
-        new CosineAnnealingLR(optimizer, { tMax: Number(tMax), etaMin: Number(etaMin ?? 0) });
-    },
-  },
+  ...BUILT_IN_OPTIMIZERS,
+  ...BUILT_IN_SCHEDULERS,
 ];
 
 /** A CSVLogger in its place: a new run under the root, or the run that goes on. */
@@ -225,13 +168,4 @@ export const csvLogger: Builders["logger"] = (args: InitArgs, { rootDir, runFold
 /** A class of Lightning's under both names that its package goes by. */
 function lightning(name: string): string[] {
   return [`lightning.pytorch.${name}`, `pytorch_lightning.${name}`];
-}
-
-/** YAML's every_n_epochs is everyNEpochs in TypeScript; the schema has looked at every value. */
-function camelKeys(args: InitArgs): Record<string, never> {
-  const entries = Object.entries(args).map(([key, value]) => [
-    key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
-    value,
-  ]);
-  return Object.fromEntries(entries) as Record<string, never>;
 }

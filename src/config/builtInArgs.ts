@@ -7,12 +7,6 @@ const learningRate = (fallback: number): z.ZodDefault<z.ZodNumber> =>
   z.number().min(0).default(fallback).describe("The learning rate.");
 const flag = (fallback: boolean, description: string): z.ZodDefault<z.ZodBoolean> =>
   z.boolean().default(fallback).describe(description);
-/** torch's choices among implementations: kept in the checkpoint, without influence on the arithmetic here. */
-const implementation = z
-  .boolean()
-  .nullable()
-  .default(null)
-  .describe("Which of torch's implementations is meant; kept in the checkpoint, without influence here.");
 
 /** The schedule of the demo modules: none until a step size is given. */
 const decay = {
@@ -181,61 +175,4 @@ export const csvLoggerArgs = z.strictObject({
     .describe("Number or name of this run; null: one more than the largest that is there."),
   prefix: z.string().default("").describe("Put before every metric's name."),
   flush_logs_every_n_steps: z.int().min(1).default(100).describe("Steps between two writes to the disk."),
-});
-
-/** init_args of SGD: torch's. */
-export const sgdArgs = z.strictObject({
-  lr: learningRate(1e-3),
-  momentum: z.number().min(0).default(0).describe("Momentum."),
-  dampening: z.number().default(0).describe("Dampening of the momentum."),
-  weight_decay: z.number().min(0).default(0).describe("L2 penalty."),
-  nesterov: flag(false, "Nesterov's momentum; needs momentum and no dampening."),
-  maximize: flag(false, "Go up instead of down."),
-  foreach: implementation,
-  differentiable: flag(false, "torch's option; kept in the checkpoint, without influence here."),
-  fused: implementation,
-});
-
-/** What Adam and AdamW both take. */
-const adamFields = {
-  lr: learningRate(1e-3),
-  betas: z
-    .tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)])
-    .default([0.9, 0.999])
-    .meta({
-      description: "Decay of the running averages of the gradient and of its square.",
-      expected: "a list of two numbers of at least 0 and below 1",
-    }),
-  eps: z.number().min(0).default(1e-8).describe("Added to the denominator."),
-  weight_decay: z.number().min(0).default(0).describe("L2 penalty."),
-  amsgrad: flag(false, "The AMSGrad variant."),
-  maximize: flag(false, "Go up instead of down."),
-  foreach: implementation,
-  capturable: flag(false, "torch's option; kept in the checkpoint, without influence here."),
-  differentiable: flag(false, "torch's option; kept in the checkpoint, without influence here."),
-  fused: implementation,
-};
-
-/** init_args of Adam: torch's. */
-export const adamArgs = z.strictObject({
-  ...adamFields,
-  decoupled_weight_decay: flag(false, "Weight decay beside the gradient instead of in it: AdamW."),
-});
-
-/** init_args of AdamW: torch's. */
-export const adamWArgs = z.strictObject({
-  ...adamFields,
-  weight_decay: z.number().min(0).default(0.01).describe("Weight decay, beside the gradient."),
-});
-
-/** init_args of StepLR: torch's. */
-export const stepLrArgs = z.strictObject({
-  step_size: z.int().min(1).describe("Epochs between two changes."),
-  gamma: z.number().default(0.1).describe("The factor of every change."),
-});
-
-/** init_args of CosineAnnealingLR: torch's. */
-export const cosineAnnealingLrArgs = z.strictObject({
-  T_max: z.int().min(1).describe("Epochs from the first learning rate down to eta_min."),
-  eta_min: z.number().default(0).describe("The lowest learning rate."),
 });

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Callback } from "../core/callback.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
-import type { LightningModule } from "../core/lightningModule.js";
+import type { LightningModule, LRSchedulerConfig } from "../core/lightningModule.js";
 import type { Logger } from "../core/logger.js";
 import type { Terminal } from "../io/console.js";
 import type { Parameter } from "../nn/parameter.js";
@@ -31,7 +31,7 @@ export interface Builders {
   callback: (args: InitArgs, terminal: Terminal | undefined) => Callback;
   logger: (args: InitArgs, place: LoggerPlace) => Logger;
   optimizer: (args: InitArgs, params: Iterable<Parameter>) => Optimizer;
-  lr_scheduler: (args: InitArgs, optimizer: Optimizer) => LRScheduler;
+  lr_scheduler: (args: InitArgs, optimizer: Optimizer) => LRScheduler | LRSchedulerConfig;
 }
 
 /** The kinds of classes that a config names. */

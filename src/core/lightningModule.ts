@@ -31,8 +31,11 @@ export interface LRSchedulerConfig {
   readonly frequency?: number;
   /** The metric that a plateau scheduler watches. */
   readonly monitor?: string;
-  /** Stepped with `monitor` after the epoch's (or step's) metrics are known, as ReduceLROnPlateau is. */
+  /** Whether a monitored metric that is not logged is an error (the default), or is told and the step left out. */
+  readonly strict?: boolean;
+  /** Stepped with `monitor` after the epoch's (or step's) metrics are known: true for ReduceLROnPlateau. */
   readonly reduceOnPlateau?: boolean;
+  /** What its learning rate is called where it is logged. */
   readonly name?: string;
 }
 

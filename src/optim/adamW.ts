@@ -1,7 +1,6 @@
-import type { Parameter } from "../nn/parameter.js";
 import { PyFloat, type PyValue } from "../pickle/values.js";
 import { Adam, ADAM_DEFAULTS, type AdamOptions } from "./adam.js";
-import type { ParamGroupInit } from "./paramGroup.js";
+import type { Params } from "./paramGroup.js";
 
 /** torch.optim.AdamW's options: Adam's, whose weight decay is always decoupled. */
 export type AdamWOptions = Omit<AdamOptions, "decoupledWeightDecay">;
@@ -14,7 +13,7 @@ const DEFAULTS: ReadonlyMap<string, PyValue> = new Map<string, PyValue>([
 
 /** torch.optim.AdamW: Adam with weight decay beside the gradient instead of in it. */
 export class AdamW extends Adam {
-  constructor(params: readonly Parameter[] | readonly ParamGroupInit<AdamWOptions>[], options: AdamWOptions = {}) {
+  constructor(params: Params<AdamWOptions>, options: AdamWOptions = {}) {
     super(params, options, DEFAULTS);
   }
 }

@@ -6,19 +6,10 @@ import { float32Tensor, numelOf } from "../storage/hostTensor.js";
 import { castHost } from "../tensor/cast.js";
 import { tf, type Tensor } from "../tensor/tf.js";
 import { Variable } from "../tensor/variable.js";
+import { cohortsOf, type Cohort } from "./cohorts.js";
 import { dumpOptimizer, restoreOptimizer } from "./optimizerState.js";
+import { asGroups, paramGroup, type ParamGroup, type ParamGroupInit, type Params } from "./paramGroup.js";
 import type { ParamState } from "./paramState.js";
-import { groupOptions, ParamGroup, type ParamGroupInit } from "./paramGroup.js";
-
-/** Parameters of one group that have been updated equally often, so that one set of numbers serves them all. */
-export interface Cohort {
-  readonly group: ParamGroup;
-  /** Updates before this one. */
-  readonly step: number;
-  /** Says which parameters these are: a step captured for other cohorts asks for other inputs, and is captured anew. */
-  readonly name: string;
-  readonly params: Parameter[];
-}
 
 /** What the update of one parameter may use: its gradient, the cohort's numbers as 0-dim tensors, its slots. */
 export interface Update {
@@ -26,6 +17,8 @@ export interface Update {
   readonly grad: Tensor;
   readonly group: ParamGroup;
   readonly scalar: (name: string) => Tensor;
+  /** Whether there is such a number in this step. */
+  readonly has: (name: string) => boolean;
   /** A slot of the parameter's shape; filled with `fill` when it is new. */
   readonly slot: (name: string, fill?: number) => Variable;
 }
@@ -36,47 +29,80 @@ export interface Update {
  * that a step can be captured as one graph whose inputs those numbers are.
  */
 export abstract class Optimizer {
-  readonly paramGroups: readonly ParamGroup[];
+  readonly #groups: ParamGroup[] = [];
   /** What a group has when nobody says otherwise, under torch's names and in torch's order. */
   readonly #defaults: ReadonlyMap<string, PyValue>;
+  /** The options that the constructor was given for all groups. */
+  readonly #common: object;
   readonly #state = new Map<Parameter, ParamState>();
   #cohorts: readonly Cohort[] = [];
   #updated: ReadonlySet<Parameter> = new Set();
 
-  protected constructor(
-    params: readonly Parameter[] | readonly ParamGroupInit<object>[],
-    options: object,
-    defaults: ReadonlyMap<string, PyValue>,
-  ) {
+  protected constructor(params: Params<object>, options: object, defaults: ReadonlyMap<string, PyValue>) {
     this.#defaults = defaults;
-    this.paramGroups = asGroups(params).map(
-      (group) => new ParamGroup(group.params, groupOptions(group, options, defaults)),
-    );
-    this.#refuseNonsense();
-    for (const group of this.paramGroups) this.check(group);
+    this.#common = options;
+    for (const group of asGroups(params)) this.addParamGroup(group);
+    if (this.#groups.every(({ params: members }) => members.length === 0)) {
+      throw new LtrainError("argument.invalid", "an optimizer needs parameters, it was given none");
+    }
   }
 
   /** Complain (argument.invalid) about options that torch would refuse. */
   protected abstract check(group: ParamGroup): void;
-  /** Slots that a parameter which was updated before must have. */
+  /** Slots that a parameter which was updated before must have, in torch's order. */
   protected abstract slotNames(group: ParamGroup): readonly string[];
-  /** Whether the state_dict counts updates in `step`. */
-  protected abstract get countsSteps(): boolean;
-  /** The numbers for the update after `step` updates; also what divides parameters into cohorts. */
-  protected abstract scalars(group: ParamGroup, step: number): Readonly<Record<string, number>>;
+  /** The numbers for the next update of a parameter in this state; also what divides parameters into cohorts. */
+  protected abstract scalars(group: ParamGroup, state: Readonly<ParamState>): Readonly<Record<string, number>>;
   /** Assign the parameter and its slots; tensor ops and scalars only. */
   protected abstract update(update: Update): void;
+
+  /** Whether the state_dict counts updates in `step`. */
+  protected get countsSteps(): boolean {
+    return true;
+  }
+  /** Numbers beside the count that a parameter starts with, under torch's names. */
+  protected get freshNumbers(): Readonly<Record<string, number>> {
+    return {};
+  }
+  /** Those numbers after an update. */
+  protected nextNumbers(_group: ParamGroup, { numbers }: Readonly<ParamState>): ParamState["numbers"] {
+    return numbers;
+  }
   /** Updates that need the same numbers share a cohort; SGD only tells the first from the rest. */
   protected cohortOf(step: number): number {
     return step;
   }
 
+  /** The groups, in order. */
+  get paramGroups(): readonly ParamGroup[] {
+    return this.#groups;
+  }
+  /** Whether torch's optimizer of this class has such an option. */
+  hasOption(name: string): boolean {
+    return this.#defaults.has(name);
+  }
+
+  /** torch's add_param_group: further parameters to train, from the next step on. */
+  addParamGroup(init: ParamGroupInit<object>): void {
+    const group = paramGroup(init, this.#common, this.#defaults);
+    const known = this.#groups.flatMap(({ params }) => params);
+    if (new Set([...known, ...group.params]).size < known.length + group.params.length) {
+      throw new LtrainError("argument.invalid", "a parameter was given to the optimizer twice");
+    }
+    if (this.#groups.some(({ options }) => options.has("param_names") !== group.options.has("param_names"))) {
+      throw new LtrainError("argument.invalid", "of an optimizer's groups some have names and others have none");
+    }
+    this.check(group);
+    this.#groups.push(group);
+  }
+
   /** Before a step: the numbers that it takes, by the names that applyGradients will ask for. */
-  hostScalars(): Record<string, number> {
-    this.#cohorts = this.#divide();
+  hostScalars(isUpdated: (param: Parameter) => boolean = ({ requiresGrad }) => requiresGrad): Record<string, number> {
+    const keyOf = ({ step, numbers }: ParamState): string => [this.cohortOf(step), ...Object.values(numbers)].join();
+    this.#cohorts = cohortsOf(this.#groups, isUpdated, (param) => this.#peek(param), keyOf);
     return Object.fromEntries(
-      this.#cohorts.flatMap(({ name, group, step }) =>
-        Object.entries(this.scalars(group, step)).map(([key, value]) => [`${name}.${key}`, value]),
+      this.#cohorts.flatMap(({ name, group, state }) =>
+        Object.entries(this.scalars(group, state)).map(([key, value]) => [`${name}.${key}`, value]),
       ),
     );
   }
@@ -84,7 +110,8 @@ export abstract class Optimizer {
   /** Within the step: assign parameters and slots. Parameters without a gradient are left alone. */
   applyGradients(grads: ReadonlyMap<Parameter, Tensor>, scalar: (name: string) => Tensor): void {
     const updated = new Set<Parameter>();
-    for (const { group, name, params } of this.#cohorts) {
+    for (const { group, state: common, name, params } of this.#cohorts) {
+      const given = this.scalars(group, common);
       for (const param of params) {
         const grad = grads.get(param);
         if (grad === undefined) continue;
@@ -95,6 +122,7 @@ export abstract class Optimizer {
             grad,
             group,
             scalar: (key) => scalar(`${name}.${key}`),
+            has: (key) => Object.hasOwn(given, key),
             slot: (key, fill) => slotOf(state, param, key, fill ?? 0),
           });
         });
@@ -111,12 +139,28 @@ export abstract class Optimizer {
 
   /** After a step: count it, for the parameters that it updated. */
   afterStep(updated: ReadonlySet<Parameter> = this.#updated): void {
-    for (const param of updated) this.#stateOf(param).step += 1;
+    for (const group of this.#groups) {
+      for (const param of group.params) {
+        if (!updated.has(param)) continue;
+        const state = this.#stateOf(param);
+        state.step += 1;
+        state.numbers = this.nextNumbers(group, state);
+      }
+    }
+  }
+
+  /** What the host counts, to be put back by calling what is given: for a step that is only being recorded. */
+  holdCounts(): () => void {
+    const held = [...this.#state].map(([param, { step, numbers }]) => ({ param, step, numbers }));
+    return () => {
+      for (const state of this.#state.values()) Object.assign(state, { step: 0, numbers: this.freshNumbers });
+      for (const { param, step, numbers } of held) Object.assign(this.#stateOf(param), { step, numbers });
+    };
   }
 
   /** torch's `{state, param_groups}`; `read` is the Executor's. */
   stateDict(read: (variable: Variable) => Promise<HostTensor>): Promise<PyDict> {
-    return dumpOptimizer(this.paramGroups, this.#state, this.countsSteps, read);
+    return dumpOptimizer(this.#groups, this.#state, this.#shape, read);
   }
 
   /**
@@ -124,20 +168,13 @@ export abstract class Optimizer {
    * Everything is compared before anything changes; groups, counts and shapes that differ are checkpoint.mismatch.
    */
   async loadStateDict(state: PyDict, write: (variable: Variable, value: HostTensor) => void): Promise<void> {
-    const restored = await restoreOptimizer(state, this.paramGroups, {
-      name: this.constructor.name,
-      countsSteps: this.countsSteps,
-      slotNames: (group) => this.slotNames(group),
-    });
-    this.paramGroups.forEach((group, i) => {
-      const options = restored.options[i] ?? group.options;
-      // Files of older torch lack the options that came later.
-      for (const [name, value] of this.#defaults) if (!options.has(name)) options.set(name, value);
-      group.options = options;
+    const restored = await restoreOptimizer(state, this.#groups, this.#shape);
+    this.#groups.forEach((group, i) => {
+      group.options = restored.options[i] ?? group.options;
     });
     const before = new Map(this.#state);
     this.#state.clear();
-    for (const { param, step, slots } of restored.states) {
+    for (const { param, step, numbers, slots } of restored.states) {
       const old = before.get(param)?.slots ?? new Map<string, Variable>();
       const variables = [...slots].map(([name, value]): [string, Variable] => {
         const variable = old.get(name);
@@ -145,52 +182,40 @@ export abstract class Optimizer {
         write(variable, value);
         return [name, variable];
       });
-      this.#state.set(param, { step: step ?? 1, slots: new Map(variables) });
+      this.#state.set(param, { step, numbers: { ...this.freshNumbers, ...numbers }, slots: new Map(variables) });
     }
   }
 
-  #divide(): Cohort[] {
-    const cohorts: Cohort[] = [];
-    let index = 0;
-    for (const group of this.paramGroups) {
-      const byStep = new Map<number, { params: Parameter[]; indices: number[] }>();
-      for (const param of group.params) {
-        const key = this.cohortOf(this.#state.get(param)?.step ?? 0);
-        const members = byStep.get(key) ?? { params: [], indices: [] };
-        if (param.requiresGrad) {
-          members.params.push(param);
-          members.indices.push(index);
-          byStep.set(key, members);
-        }
-        index += 1;
-      }
-      for (const [step, { params, indices }] of byStep) cohorts.push({ group, step, params, name: ranges(indices) });
-    }
-    return cohorts;
+  /** Make a slot before the first update, for what torch has from construction on. */
+  protected startSlot(param: Parameter, name: string, fill: number): void {
+    slotOf(this.#stateOf(param), param, name, fill);
+  }
+
+  get #shape(): Parameters<typeof restoreOptimizer>[2] {
+    return {
+      name: this.constructor.name,
+      countsSteps: this.countsSteps,
+      defaults: this.#defaults,
+      numberNames: Object.keys(this.freshNumbers),
+      slotNames: (group) => this.slotNames(group),
+      hasStateFromStart: this.hasStateFromStart,
+    };
+  }
+
+  /** Whether torch keeps a parameter's state before its first update. */
+  protected get hasStateFromStart(): boolean {
+    return false;
+  }
+
+  #peek(param: Parameter): ParamState {
+    return this.#state.get(param) ?? { step: 0, numbers: this.freshNumbers, slots: new Map() };
   }
 
   #stateOf(param: Parameter): ParamState {
-    const known = this.#state.get(param);
-    if (known !== undefined) return known;
-    const fresh: ParamState = { step: 0, slots: new Map() };
-    this.#state.set(param, fresh);
-    return fresh;
+    const state = this.#peek(param);
+    this.#state.set(param, state);
+    return state;
   }
-
-  #refuseNonsense(): void {
-    const all = this.paramGroups.flatMap(({ params }) => params);
-    if (all.length === 0) throw new LtrainError("argument.invalid", "an optimizer needs parameters, it was given none");
-    if (new Set(all).size < all.length) {
-      throw new LtrainError("argument.invalid", "a parameter was given to the optimizer twice");
-    }
-  }
-}
-
-function asGroups(params: readonly Parameter[] | readonly ParamGroupInit<object>[]): readonly ParamGroupInit<object>[] {
-  const isGroup = (item: Parameter | ParamGroupInit<object>): item is ParamGroupInit<object> =>
-    !(item instanceof Variable);
-  const groups = (params as readonly (Parameter | ParamGroupInit<object>)[]).filter(isGroup);
-  return groups.length > 0 ? groups : [{ params: params as readonly Parameter[] }];
 }
 
 function slotOf(state: ParamState, param: Parameter, name: string, fill: number): Variable {
@@ -200,15 +225,4 @@ function slotOf(state: ParamState, param: Parameter, name: string, fill: number)
   const fresh = new Variable(castHost(initial, param.dtype));
   state.slots.set(name, fresh);
   return fresh;
-}
-
-/** [0, 1, 2, 5] as "0-2,5". */
-function ranges(indices: readonly number[]): string {
-  const runs: [number, number][] = [];
-  for (const index of indices) {
-    const last = runs.at(-1);
-    if (last?.[1] === index - 1) last[1] = index;
-    else runs.push([index, index]);
-  }
-  return runs.map(([first, last]) => (first === last ? String(first) : `${first}-${last}`)).join(",");
 }

@@ -7,21 +7,22 @@ import { StoredTensor, storedTensor } from "../storage/storedTensor.js";
 import { readTensor } from "../storage/strided.js";
 import { castHost, hostNumbers } from "../tensor/cast.js";
 import type { Variable } from "../tensor/variable.js";
-import type { ParamGroup } from "./paramGroup.js";
+import { ParamGroup } from "./paramGroup.js";
 import type { ParamState } from "./paramState.js";
 
 /** torch's `{state, param_groups}`: parameters are numbered through the groups; who was never updated has no entry. */
 export async function dumpOptimizer(
   groups: readonly ParamGroup[],
   states: ReadonlyMap<Parameter, ParamState>,
-  countsSteps: boolean,
+  { countsSteps, hasStateFromStart }: Pick<OptimizerShape, "countsSteps" | "hasStateFromStart">,
   read: (variable: Variable) => Promise<HostTensor>,
 ): Promise<PyDict> {
   const numbers = new Map(groups.flatMap(({ params }) => params).map((param, index) => [param, index]));
   const state = new PyDict();
-  for (const [param, { step, slots }] of states) {
-    if (step === 0 || (slots.size === 0 && !countsSteps)) continue;
+  for (const [param, { step, numbers: counts, slots }] of states) {
+    if ((step === 0 && !hasStateFromStart) || (slots.size === 0 && !countsSteps)) continue;
     const entry = new PyDict(countsSteps ? [["step", storedTensor(scalarTensor(step))]] : []);
+    for (const [name, value] of Object.entries(counts)) entry.set(name, storedTensor(scalarTensor(value)));
     for (const [name, variable] of slots) entry.set(name, storedTensor(await read(variable)));
     state.set(numbers.get(param) ?? null, entry);
   }
@@ -32,17 +33,24 @@ export async function dumpOptimizer(
   return PyDict.from({ state, param_groups: paramGroups });
 }
 
-/** What restoreOptimizer must know of the optimizer that is to take the state. */
+/** What must be known of an optimizer whose state this is. */
 export interface OptimizerShape {
   readonly name: string;
   readonly countsSteps: boolean;
+  /** Options that files of older torch may lack. */
+  readonly defaults: ReadonlyMap<string, PyValue>;
+  /** Numbers beside `step` that are kept of a parameter. */
+  readonly numberNames: readonly string[];
   readonly slotNames: (group: ParamGroup) => readonly string[];
+  /** Whether a parameter that was never updated has an entry too. */
+  readonly hasStateFromStart: boolean;
 }
 
-/** The state of one parameter; `step` is undefined where the optimizer does not count. */
+/** The state of one parameter; where the optimizer does not count, it was updated once or more: 1. */
 export interface RestoredState {
   readonly param: Parameter;
-  readonly step: number | undefined;
+  readonly step: number;
+  readonly numbers: Readonly<Record<string, number>>;
   readonly slots: ReadonlyMap<string, HostTensor>;
 }
 
@@ -67,7 +75,12 @@ export async function restoreOptimizer(
 ): Promise<RestoredOptimizer> {
   const { fileGroups, fileState } = partsOf(dict);
   refuse(optimizer, compareGroups(groups, fileGroups));
-  const places = placesOf(groups, fileGroups);
+  const options = await Promise.all(fileGroups.map(readOptions));
+  // The file's options are those that go on: what a parameter must have depends on them.
+  const places = placesOf(
+    groups.map((group, i) => new ParamGroup(group.params, new Map([...group.options, ...(options[i] ?? [])]))),
+    fileGroups,
+  );
   const complaints = [...fileState].flatMap(([key, entry]) => {
     const place = places.get(asNumber(key) ?? Number.NaN);
     return place === undefined || !(entry instanceof PyDict)
@@ -76,18 +89,27 @@ export async function restoreOptimizer(
   });
   refuse(optimizer, complaints);
 
-  const options = await Promise.all(fileGroups.map(readOptions));
+  options.forEach((own, i) => {
+    const names = groups[i]?.options.get("param_names");
+    for (const [name, value] of optimizer.defaults) if (!own.has(name)) own.set(name, value);
+    if (names !== undefined && !own.has("param_names")) own.set("param_names", names);
+  });
   const states: RestoredState[] = [];
   for (const [key, entry] of fileState) {
     const place = places.get(asNumber(key) ?? Number.NaN);
     if (place === undefined || !(entry instanceof PyDict)) continue;
     const slots = new Map<string, HostTensor>();
-    for (const [name, tensor] of slotsOf(entry)) {
+    for (const [name, tensor] of slotsOf(entry, optimizer)) {
       slots.set(name, castHost(await readTensor(tensor), place.param.dtype));
     }
-    if (optimizer.countsSteps || slots.size > 0) {
-      states.push({ param: place.param, step: asNumber(await readScalar(entry.get("step") ?? null)), slots });
+    if (!optimizer.countsSteps && slots.size === 0) continue;
+    const numbers: Record<string, number> = {};
+    for (const name of optimizer.numberNames) {
+      const number = asNumber(await readScalar(entry.get(name) ?? null));
+      if (number !== undefined) numbers[name] = number;
     }
+    const step = asNumber(await readScalar(entry.get("step") ?? null)) ?? 1;
+    states.push({ param: place.param, step, numbers, slots });
   }
   return { options, states };
 }
@@ -133,13 +155,15 @@ function placesOf(groups: readonly ParamGroup[], fileGroups: readonly PyDict[]):
 }
 
 function compareEntry({ param, group, index }: Place, entry: PyDict, optimizer: OptimizerShape): string[] {
-  const slots = slotsOf(entry);
+  const slots = slotsOf(entry, optimizer);
   const kept = [...entry].filter(([, value]) => value !== null).map(([name]) => keyText(name));
   if (kept.length === 0) return [];
-  const needed = [...(optimizer.countsSteps ? ["step"] : []), ...optimizer.slotNames(group)];
-  const lacking = needed.filter((name) => !kept.includes(name));
-  if (lacking.length > 0) {
-    return [`parameter ${index}: the checkpoint has ${kept.join(", ")}, ${optimizer.name} needs ${needed.join(", ")}`];
+  const needed = [...(optimizer.countsSteps ? ["step", ...optimizer.numberNames] : []), ...optimizer.slotNames(group)];
+  const isForeign = !optimizer.countsSteps && kept.includes("step");
+  if (isForeign || needed.some((name) => !kept.includes(name))) {
+    return [
+      `parameter ${index}: the checkpoint has ${kept.join(", ")}, ${optimizer.name} needs ${needed.join(", ") || "none"}`,
+    ];
   }
   return [...slots]
     .filter(([, { shape }]) => shape.join() !== param.shape.join())
@@ -149,11 +173,12 @@ function compareEntry({ param, group, index }: Place, entry: PyDict, optimizer: 
     );
 }
 
-/** The tensors of a parameter's state, without its counter. */
-function slotsOf(entry: PyDict): Map<string, StoredTensor> {
+/** The tensors of a parameter's state, without its counters. */
+function slotsOf(entry: PyDict, { numberNames }: OptimizerShape): Map<string, StoredTensor> {
+  const isSlot = (name: string): boolean => name !== "step" && !numberNames.includes(name);
   return new Map(
     [...entry].flatMap(([name, value]): [string, StoredTensor][] =>
-      typeof name === "string" && name !== "step" && value instanceof StoredTensor ? [[name, value]] : [],
+      typeof name === "string" && isSlot(name) && value instanceof StoredTensor ? [[name, value]] : [],
     ),
   );
 }

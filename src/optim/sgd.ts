@@ -1,9 +1,11 @@
 import { LtrainError } from "../errors.js";
-import type { Parameter } from "../nn/parameter.js";
 import { PyFloat, type PyValue } from "../pickle/values.js";
 import { tf } from "../tensor/tf.js";
+import { decayedGrad, decayScalars } from "./arithmetic.js";
+import { requireAtLeastZero } from "./checks.js";
 import { Optimizer, type Update } from "./optimizer.js";
-import type { ParamGroup, ParamGroupInit } from "./paramGroup.js";
+import type { ParamGroup, Params } from "./paramGroup.js";
+import type { ParamState } from "./paramState.js";
 
 /** torch.optim.SGD's options; `foreach`, `differentiable` and `fused` only travel with the state. */
 export interface SGDOptions {
@@ -32,7 +34,7 @@ const DEFAULTS: ReadonlyMap<string, PyValue> = new Map<string, PyValue>([
 
 /** torch.optim.SGD: with momentum, Nesterov's or plain, dampening and weight decay. */
 export class SGD extends Optimizer {
-  constructor(params: readonly Parameter[] | readonly ParamGroupInit<SGDOptions>[], options: SGDOptions = {}) {
+  constructor(params: Params<SGDOptions>, options: SGDOptions = {}) {
     super(params, options, DEFAULTS);
   }
 
@@ -41,11 +43,7 @@ export class SGD extends Optimizer {
   }
 
   protected override check(group: ParamGroup): void {
-    for (const name of ["lr", "momentum", "weight_decay"]) {
-      if (!(group.number(name) >= 0)) {
-        throw new LtrainError("argument.invalid", `SGD's ${name} is at least 0, got ${group.number(name)}`);
-      }
-    }
+    requireAtLeastZero("SGD", group, ["lr", "momentum", "weight_decay"]);
     if (group.flag("nesterov") && (group.number("momentum") <= 0 || group.number("dampening") !== 0)) {
       throw new LtrainError("argument.invalid", "Nesterov momentum needs momentum above 0 and dampening 0");
     }
@@ -59,12 +57,11 @@ export class SGD extends Optimizer {
     return Math.min(step, 1);
   }
 
-  protected override scalars(group: ParamGroup, step: number): Record<string, number> {
+  protected override scalars(group: ParamGroup, { step }: Readonly<ParamState>): Record<string, number> {
     const momentum = group.number("momentum");
-    const decay = group.number("weight_decay");
     return {
       negative_lr: -group.lr,
-      ...(decay !== 0 && { weight_decay: decay }),
+      ...decayScalars(group),
       // The first buffer is the gradient itself, without dampening: the same sum with other factors, so that the first
       // step is the same graph as the others.
       ...(momentum !== 0 && {
@@ -75,9 +72,9 @@ export class SGD extends Optimizer {
     };
   }
 
-  protected override update({ param, grad, group, scalar, slot }: Update): void {
-    let g = group.flag("maximize") ? tf.neg(grad) : grad;
-    if (group.flag("weight_decay")) g = tf.add(g, tf.mul(param.value, scalar("weight_decay")));
+  protected override update(update: Update): void {
+    const { param, group, scalar, slot } = update;
+    let g = decayedGrad(update);
     if (group.flag("momentum")) {
       const buffer = slot("momentum_buffer", -0); // adding -0 leaves every first gradient as it is, a -0 too
       buffer.assign(tf.add(tf.mul(buffer.value, scalar("keep")), tf.mul(g, scalar("take"))));

@@ -1,46 +1,13 @@
+import { add, divideBy, multiply, twoProduct, type Pair } from "./doublePair.js";
+
 /**
  * Sine and cosine to the last bit. V8's differ from the C library's in one double of thirty, and torch's normals below
  * 16 elements, with the half that its generator keeps, are made with the C library's. So they are summed here in pairs
  * of doubles and rounded once.
  */
 
-/** A number as the unevaluated sum of two doubles. */
-type Pair = readonly [high: number, low: number];
-
 /** π/2 in three doubles. */
 const HALF_PI = [1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33] as const;
-const SPLIT = 2 ** 27 + 1;
-
-function twoSum(a: number, b: number): Pair {
-  const sum = a + b;
-  const back = sum - a;
-  return [sum, a - (sum - back) + (b - back)];
-}
-
-function twoProduct(a: number, b: number): Pair {
-  const product = a * b;
-  const aHigh = SPLIT * a - (SPLIT * a - a);
-  const bHigh = SPLIT * b - (SPLIT * b - b);
-  const aLow = a - aHigh;
-  const bLow = b - bHigh;
-  return [product, aLow * bLow - (product - aHigh * bHigh - aLow * bHigh - aHigh * bLow)];
-}
-
-function add(a: Pair, b: Pair): Pair {
-  const [high, low] = twoSum(a[0], b[0]);
-  return twoSum(high, low + a[1] + b[1]);
-}
-
-function multiply(a: Pair, b: Pair): Pair {
-  const [high, low] = twoProduct(a[0], b[0]);
-  return twoSum(high, low + (a[0] * b[1] + a[1] * b[0]));
-}
-
-function divideBy(a: Pair, divisor: number): Pair {
-  const quotient = a[0] / divisor;
-  const [high, low] = twoProduct(quotient, divisor);
-  return twoSum(quotient, (a[0] - high - low + a[1]) / divisor);
-}
 
 /** Σ (-1)^k · first · x^2k / (start+1)(start+2)…: the sine for start 1, the cosine for start 0. */
 function taylor(first: Pair, square: Pair, start: number): Pair {

@@ -294,7 +294,7 @@ test("a file that is not there, and a file without a class, are told with the wa
 
 test("a class of Lightning's that is not here yet is told apart from a misspelt one", async () => {
   expect(await complaintsOf(`${minimal}optimizer: torch.optim.LBFGS\n`)).toEqual([
-    "c.yaml:3:12: optimizer.class_path: torch.optim.LBFGS is not here yet; there is SGD, Adam, AdamW",
+    "c.yaml:3:12: optimizer.class_path: torch.optim.LBFGS is not here yet; there is SGD, Adam, AdamW, RMSprop, Adagrad, Adadelta, Adamax, NAdam, RAdam",
   ]);
 });
 
