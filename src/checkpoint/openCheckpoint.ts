@@ -17,10 +17,14 @@ export interface OpenedFile {
   readonly byteLength: number;
   /** What torch.load would give; a safetensors file is a dict of its tensors. */
   readonly root: PyValue;
-  /** Classes and functions the file names that torch.load(weights_only=True) would refuse. */
+  /** Every class and function the file names; none was called. */
+  readonly globals: readonly PyGlobal[];
+  /** Those of them that torch.load(weights_only=True) would refuse. */
   readonly foreignGlobals: readonly PyGlobal[];
   /** safetensors' own strings; empty for torch's files. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** What is in the file and not in the tree, in words: a TorchScript program's code. */
+  readonly remarks: readonly string[];
   readonly close: () => Promise<void>;
 }
 
@@ -39,23 +43,23 @@ export async function openCheckpoint(
   }
 }
 
-async function readContent(
-  source: FileSource,
-): Promise<Pick<OpenedFile, "format" | "root" | "foreignGlobals" | "metadata">> {
-  const { format, description, hint } = await detectFormat(source);
-  if (format === "safetensors") {
+type Content = Pick<OpenedFile, "format" | "root" | "globals" | "foreignGlobals" | "metadata" | "remarks">;
+
+async function readContent(source: FileSource): Promise<Content> {
+  const detected = await detectFormat(source);
+  if (detected.format === "safetensors") {
     const { tensors, metadata } = await readSafetensors(source);
-    return { format, root: new PyDict(tensors), foreignGlobals: [], metadata };
+    return {
+      format: "safetensors",
+      root: new PyDict(tensors),
+      globals: [],
+      foreignGlobals: [],
+      metadata,
+      remarks: [],
+    };
   }
-  if (format === "other" || format === "npy" || format === "npz") {
-    throw new LtrainError(
-      "checkpoint.notACheckpoint",
-      `this is ${description}, not a checkpoint`,
-      hint === undefined ? {} : { hint },
-    );
-  }
-  const { value, foreignGlobals } = await torchLoad(source);
-  return { format, root: value, foreignGlobals, metadata: new Map() };
+  const { format, value, globals, foreignGlobals, remarks } = await torchLoad(source, detected);
+  return { format, root: value, globals, foreignGlobals, metadata: new Map(), remarks };
 }
 
 /** Readers of bytes do not know what a path is: whoever opened the file adds it to their complaint about the file. */

@@ -24,6 +24,18 @@ const MAX_LINE_BYTES = 1 << 20;
 const COPIES_PER_BYTE = 4;
 const FREE_COPIES = 10_000;
 
+const DAMAGED = "the file may be damaged or cut short; compare it with the original";
+
+/** The bytes end before the pickle does: it is cut short, or only its beginning was given. */
+export class PickleCutShort extends LtrainError {
+  /** So many bytes from its beginning there must be at least. */
+  readonly needed: number;
+  constructor(message: string, needed: number) {
+    super("checkpoint.malformed", message, { hint: DAMAGED });
+    this.needed = needed;
+  }
+}
+
 /** Python 2 names of what Python 3 has elsewhere; protocol 2 writes them. */
 const MODULES_3: ReadonlyMap<string, string> = new Map([
   ["__builtin__", "builtins"],
@@ -75,7 +87,7 @@ export class PickleMachine {
       this.opcodeAt = this.at;
       const byte = bytes[this.at];
       if (byte === undefined) {
-        throw this.malformed("ends here without STOP");
+        throw this.cutShort("ends here without STOP");
       }
       this.at += 1;
       if (byte === OPCODES.STOP.byte) return this.pop();
@@ -174,7 +186,7 @@ export class PickleMachine {
   /** The bytes up to the next newline, which is skipped. */
   line(): Uint8Array {
     const end = this.bytes.indexOf(0x0a, this.at);
-    if (end < 0) throw this.malformed("has no newline at its end");
+    if (end < 0) throw this.cutShort("has no newline at its end");
     if (end - this.at > MAX_LINE_BYTES) throw this.malformed(`is longer than ${MAX_LINE_BYTES} bytes`);
     const start = this.at;
     this.at = end + 1;
@@ -189,9 +201,13 @@ export class PickleMachine {
 
   #skip(length: number): number {
     const start = this.at;
-    if (length < 0 || length > this.bytes.byteLength - start) {
+    if (length < 0) throw this.malformed(`needs ${length} bytes`);
+    if (length > this.bytes.byteLength - start) {
       const needed = Number.isFinite(length) ? length : "more than 2^53";
-      throw this.malformed(`needs ${needed} bytes, and the pickle has ${this.bytes.byteLength - start} more`);
+      throw this.cutShort(
+        `needs ${needed} bytes, and the pickle has ${this.bytes.byteLength - start} more`,
+        start + length,
+      );
     }
     this.at = start + length;
     return start;
@@ -228,8 +244,11 @@ export class PickleMachine {
     what: string,
     code: "checkpoint.malformed" | "checkpoint.unsupported" = "checkpoint.malformed",
   ): LtrainError {
-    return new LtrainError(code, `${this.place}: it ${what}`, {
-      hint: "the file may be damaged or cut short; compare it with the original",
-    });
+    return new LtrainError(code, `${this.place}: it ${what}`, { hint: DAMAGED });
+  }
+
+  /** The error of an opcode that the bytes end in, or before. */
+  cutShort(what: string, end = this.bytes.byteLength + 1): PickleCutShort {
+    return new PickleCutShort(`${this.place}: it ${what}`, end - this.options.start);
   }
 }

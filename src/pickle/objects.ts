@@ -17,8 +17,9 @@ export const OBJECTS: Partial<Record<OpcodeName, Instruction>> = {
     const length = m.u64();
     const rest = m.bytes.byteLength - m.at;
     if (length > rest)
-      throw m.malformed(
+      throw m.cutShort(
         `promises ${Number.isFinite(length) ? length : "more than 2^53"} bytes, and the pickle has ${rest} more`,
+        m.at + length,
       );
   },
   GLOBAL: (m) => {

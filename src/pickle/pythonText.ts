@@ -1,4 +1,4 @@
-import { asItems, asNumber } from "./convert.js";
+import { asItems } from "./convert.js";
 import { dateText, datetimeText, timedeltaText, timeText, timezoneText } from "./pythonTime.js";
 import { PyDict } from "./values.js";
 import type { PyObject, PyValue } from "./values.js";
@@ -49,13 +49,17 @@ function texts(args: readonly PyValue[]): string[] | undefined {
 /** Two numbers since Python 3.12, one text before. */
 function fraction([numerator, denominator]: readonly PyValue[]): string | undefined {
   if (typeof numerator === "string") return numerator;
-  if (asNumber(numerator) === undefined || asNumber(denominator) === undefined) return undefined;
-  return denominator === 1 ? String(numerator) : `${String(numerator)}/${String(denominator)}`;
+  if (!isInteger(numerator) || !isInteger(denominator)) return undefined;
+  return denominator === 1 ? String(numerator) : `${numerator}/${denominator}`;
+}
+
+function isInteger(value: PyValue | undefined): value is number | bigint {
+  return typeof value === "number" || typeof value === "bigint";
 }
 
 function uuid(_: readonly PyValue[], { state }: PyObject): string | undefined {
   const value = state instanceof PyDict ? state.get("int") : undefined;
-  if (typeof value !== "number" && typeof value !== "bigint") return undefined;
+  if (!isInteger(value)) return undefined;
   const digits = BigInt(value).toString(16).padStart(32, "0");
   return /^(.{8})(.{4})(.{4})(.{4})(.{12})$/.exec(digits)?.slice(1).join("-");
 }

@@ -10,6 +10,7 @@ import { OPCODES } from "./opcodes.js";
 import type { PyGlobal, PyValue } from "./values.js";
 
 export type { Rebuild } from "./machine.js";
+export { PickleCutShort } from "./machine.js";
 
 /** What a pickle is read with; without these a persistent id is an error and every foreign call stays symbolic. */
 export interface UnpickleOptions {

@@ -28,17 +28,20 @@ export function storageLoader(
   };
 }
 
-interface StorageId {
+/** What a persistent id says of a storage. */
+export interface StorageId {
   readonly storageClass: PyGlobal;
   readonly key: string;
   readonly location: string;
   readonly numel: number;
 }
 
-function readStorageId(id: PyValue): StorageId {
+/** The parts of `('storage', class, key, location, numel, ...)`. */
+export function readStorageId(id: PyValue): StorageId {
   if (!(id instanceof PyTuple) || id.items[0] !== "storage")
     throw malformed("a persistent id is not a tuple that begins with 'storage'");
-  const [, storageClass, key, location, numel] = id.items;
+  const [, storageClass, keyValue, location, numel] = id.items;
+  const key = typeof keyValue === "number" ? String(keyValue) : keyValue;
   if (!(storageClass instanceof PyGlobal) || !isStorageClass(storageClass)) {
     throw malformed(
       `a storage is of class ${storageClass instanceof PyGlobal ? storageClass.toString() : "nothing"}, which is none of torch's`,

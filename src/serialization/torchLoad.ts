@@ -3,16 +3,21 @@ import type { ByteSource } from "../io/byteSource.js";
 import { readPickle } from "../pickle/unpickler.js";
 import type { PyGlobal, PyValue } from "../pickle/values.js";
 import { openZip } from "../zip/zipReader.js";
-import type { ZipArchive, ZipEntry } from "../zip/zipReader.js";
+import { barePickleError } from "./barePickle.js";
 import { detectFormat } from "./format.js";
 import type { DetectedFormat } from "./format.js";
+import { loadLegacy } from "./legacyLoad.js";
+import { loadScript } from "./scriptLoad.js";
 import { storageLoader } from "./storageLoader.js";
+import { loadTar } from "./tarLoad.js";
+import { openTorchArchive, storageBytesOf } from "./torchArchive.js";
+import type { TorchArchive } from "./torchArchive.js";
 import { findTorchClass } from "./torchGlobals.js";
 import { isWeightsOnlyGlobal } from "./weightsOnly.js";
 
 /** What the container of a torch file says besides the pickle. */
 export interface TorchArchiveInfo {
-  /** The folder all records lie in: "archive" for Lightning, else the file's first name. */
+  /** The folder all records lie in: "archive" for Lightning, else the file's first name; "" where there are no records. */
   readonly prefix: string;
   readonly byteOrder: "little" | "big";
   /** The `version` record, null when it is missing. */
@@ -24,7 +29,7 @@ export interface TorchArchiveInfo {
 
 /** A file that torch.save wrote: its value, with tensors whose bytes are still in the file. */
 export interface TorchFile {
-  readonly format: "torch-zip";
+  readonly format: "torch-zip" | "torchscript" | "torch-legacy" | "torch-tar";
   readonly value: PyValue;
   readonly archive: TorchArchiveInfo;
   /** Pickle protocol of the value. */
@@ -33,122 +38,85 @@ export interface TorchFile {
   readonly globals: readonly PyGlobal[];
   /** Those that torch.load(weights_only=True) would refuse. */
   readonly foreignGlobals: readonly PyGlobal[];
+  /** What is in the file and not in the value, in words. */
+  readonly remarks: readonly string[];
 }
 
-/** The pickle of a model with a million tensors; a longer one is not read. */
-const MAX_PICKLE_BYTES = 1 << 28;
-/** torch reads versions 1 to 10. */
-const MAX_VERSION = 10;
-
 /**
- * Read what torch.save wrote: the directory and the pickle now, the tensors' bytes when they are asked for. Who has
- * asked detectFormat before gives its answer, so that the directory is not read twice.
+ * Read what torch.save or torch.jit.save wrote: the directory and the pickle now, the tensors' bytes when they are asked
+ * for. Who has asked detectFormat before gives its answer, so that the directory is not read twice.
  */
 export async function torchLoad(source: ByteSource, detected?: DetectedFormat): Promise<TorchFile> {
   const { format, description, hint, archive } = detected ?? (await detectFormat(source));
-  if (format === "torch-zip") return loadZip(archive ?? (await openZip(source)));
-  if (format === "other" || format === "npy" || format === "npz") {
-    throw new LtrainError(
-      "checkpoint.notACheckpoint",
-      `this is not a checkpoint, but ${description}`,
-      hint === undefined ? {} : { hint },
-    );
+  switch (format) {
+    case "torch-zip":
+      return loadZip(await openTorchArchive(archive ?? (await openZip(source))));
+    case "torchscript":
+      return loadScriptFile(await openTorchArchive(archive ?? (await openZip(source))));
+    case "torch-legacy":
+      return loadLegacyFile(source);
+    case "torch-tar":
+      return loadTarFile(source);
+    case "pickle":
+      throw await barePickleError(source);
+    default:
+      throw new LtrainError(
+        "checkpoint.notACheckpoint",
+        `this is ${description}, not a checkpoint`,
+        hint === undefined ? {} : { hint },
+      );
   }
-  throw new LtrainError("checkpoint.unsupported", `this is ${description}, which is not read here`, {
-    hint: "open it with torch.load in Python and save it again with torch.save",
-  });
 }
 
-async function loadZip(archive: ZipArchive): Promise<TorchFile> {
-  const prefix = prefixOf(archive);
-  const record = (name: string): ZipEntry | undefined => archive.entries.get(`${prefix}/${name}`);
-  const data = record("data.pkl");
-  if (data === undefined) {
-    throw new LtrainError(
-      "checkpoint.notACheckpoint",
-      `the archive has no record ${prefix}/data.pkl, so torch.save did not write it`,
-    );
-  }
-  if (data.byteLength > MAX_PICKLE_BYTES) {
-    throw new LtrainError(
-      "checkpoint.malformed",
-      `record "${data.name}" is ${data.byteLength} bytes long; a pickle of more than ${MAX_PICKLE_BYTES} is not read`,
-    );
-  }
-  const [byteOrder, version, bytes] = await Promise.all([
-    readByteOrder(record("byteorder")),
-    readVersion(record("version") ?? record(".data/version")),
-    data.bytes(),
-  ]);
-  const read = readPickle(bytes, {
-    name: data.name,
-    persistentLoad: storageLoader((key) => record(`data/${key}`), byteOrder),
+async function loadZip(archive: TorchArchive): Promise<TorchFile> {
+  const read = readPickle(await archive.bytes("data.pkl"), {
+    name: `${archive.prefix}/data.pkl`,
+    persistentLoad: storageLoader((key) => archive.record(`data/${key}`), archive.byteOrder),
     findClass: findTorchClass,
   });
-  return {
-    format: "torch-zip",
-    value: read.value,
-    archive: {
-      prefix,
-      byteOrder,
-      version,
-      recordCount: archive.entries.size,
-      storageBytes: storageBytes(archive, prefix),
-    },
-    protocol: read.protocol,
-    globals: read.globals,
-    foreignGlobals: read.globals.filter((global) => !isWeightsOnlyGlobal(global)),
-  };
+  const { value, protocol } = read;
+  return { format: "torch-zip", value, archive: infoOf(archive), protocol, ...globalsOf(read), remarks: [] };
 }
 
-/** torch takes the folder of the first record; entries elsewhere are not looked at. */
-function prefixOf(archive: ZipArchive): string {
-  const [first] = archive.entries.keys();
-  const slash = first?.indexOf("/") ?? -1;
-  if (first === undefined || slash < 0) {
-    throw new LtrainError(
-      "checkpoint.malformed",
-      `the archive's first record, "${first ?? ""}", lies in no folder; torch puts all into one`,
-    );
-  }
-  return first.slice(0, slash);
+async function loadScriptFile(archive: TorchArchive): Promise<TorchFile> {
+  const read = await loadScript(archive);
+  const { value, protocol, codeFiles } = read;
+  const remarks = [
+    `a TorchScript program: its weights are shown; its code (${codeFiles.length} files in ${archive.prefix}/code/) is not read`,
+  ];
+  return { format: "torchscript", value, archive: infoOf(archive), protocol, ...globalsOf(read), remarks };
 }
 
-async function readByteOrder(entry: ZipEntry | undefined): Promise<"little" | "big"> {
-  if (entry === undefined) return "little"; // before torch 2.1
-  const text = await shortText(entry);
-  if (text === "little" || text === "big") return text;
-  throw new LtrainError(
-    "checkpoint.malformed",
-    `record "${entry.name}" should say little or big, and says ${JSON.stringify(text)}`,
-  );
+async function loadLegacyFile(source: ByteSource): Promise<TorchFile> {
+  const read = await loadLegacy(source);
+  const { value, protocol, storageCount, storageBytes, trailingBytes } = read;
+  const remarks =
+    trailingBytes === 0
+      ? []
+      : [`${trailingBytes} bytes follow the last storage: another torch.save, perhaps; torch.load does not read them`];
+  const archive = { ...NO_ARCHIVE, recordCount: storageCount, storageBytes };
+  return { format: "torch-legacy", value, archive, protocol, ...globalsOf(read), remarks };
 }
 
-async function readVersion(entry: ZipEntry | undefined): Promise<number | null> {
-  if (entry === undefined) return null;
-  const text = await shortText(entry);
-  const version = /^\d{1,9}\n?$/.test(text) ? Number(text) : 0;
-  if (version >= 1 && version <= MAX_VERSION) return version;
-  throw new LtrainError(
-    version > MAX_VERSION ? "checkpoint.unsupported" : "checkpoint.malformed",
-    `record "${entry.name}" says ${JSON.stringify(text)}; torch's file versions are 1 to ${MAX_VERSION}`,
-  );
+async function loadTarFile(source: ByteSource): Promise<TorchFile> {
+  const read = await loadTar(source);
+  const { value, protocol, storageCount, storageBytes } = read;
+  const archive = { ...NO_ARCHIVE, recordCount: storageCount, storageBytes };
+  return { format: "torch-tar", value, archive, protocol, ...globalsOf(read), remarks: [] };
 }
 
-const MAX_SHORT_TEXT = 64;
+const NO_ARCHIVE = { prefix: "", byteOrder: "little", version: null } as const;
 
-async function shortText(entry: ZipEntry): Promise<string> {
-  if (entry.byteLength > MAX_SHORT_TEXT) {
-    throw new LtrainError(
-      "checkpoint.malformed",
-      `record "${entry.name}" should be one word, and is ${entry.byteLength} bytes long`,
-    );
-  }
-  return Buffer.from(await entry.bytes()).toString("latin1");
+function infoOf(archive: TorchArchive): TorchArchiveInfo {
+  const { prefix, byteOrder, version } = archive;
+  const recordCount = archive.archive.entries.size;
+  return { prefix, byteOrder, version, recordCount, storageBytes: storageBytesOf(archive) };
 }
 
-function storageBytes(archive: ZipArchive, prefix: string): number {
-  let total = 0;
-  for (const entry of archive.entries.values()) if (entry.name.startsWith(`${prefix}/data/`)) total += entry.byteLength;
-  return total;
+function globalsOf({
+  globals,
+}: {
+  readonly globals: readonly PyGlobal[];
+}): Pick<TorchFile, "globals" | "foreignGlobals"> {
+  return { globals, foreignGlobals: globals.filter((global) => !isWeightsOnlyGlobal(global)) };
 }

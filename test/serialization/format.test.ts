@@ -43,24 +43,19 @@ test.each([
 ])("what is no checkpoint is named for what it is (%#)", async (bytes, description) => {
   await expect(torchLoad(bytesSource(bytes))).rejects.toMatchObject({
     code: "checkpoint.notACheckpoint",
-    message: `this is not a checkpoint, but ${description}`,
-  });
-});
-
-test.each([
-  ["torch/legacy-state-dict.pth", "a file of torch before 1.6"],
-  ["torch/torchscript-script.pt", "a TorchScript archive"],
-])("%s is recognised and not read yet", async (path, description) => {
-  await expect(loadFixture(path)).rejects.toMatchObject({
-    code: "checkpoint.unsupported",
-    message: expect.stringContaining(description) as unknown,
+    message: `this is ${description}, not a checkpoint`,
   });
 });
 
 test("a bare pickle is named as one, and nothing in it runs", async () => {
-  for (const program of ["cos\nsystem\n(S'id'\ntR.", "\x80\x04\x95\0\0\0\0\0\0\0\0}."]) {
-    await expect(torchLoad(bytesSource(text(program)))).rejects.toMatchObject({ code: "checkpoint.unsupported" });
-  }
+  await expect(torchLoad(bytesSource(text("cos\nsystem\n(S'id'\ntR.")))).rejects.toMatchObject({
+    code: "checkpoint.unsupported",
+    message: "this is a bare pickle, not written by torch.save; it names os.system",
+  });
+  await expect(torchLoad(bytesSource(text("\x80\x04\x95\x02\0\0\0\0\0\0\0}.")))).rejects.toMatchObject({
+    code: "checkpoint.unsupported",
+    message: "this is a bare pickle, not written by torch.save",
+  });
 });
 
 test("opening a checkpoint reads its ends, its pickle and two words, and never a storage", async () => {
