@@ -3,6 +3,7 @@ import type { TensorSpec } from "../../src/engine/graph.js";
 import { computeType, toCompute } from "../../src/engine/hostValues.js";
 import { useBackend } from "../../src/engine/eager.js";
 import type { Executor, StepFunction } from "../../src/engine/executor.js";
+import type { LoweringTable } from "../../src/engine/lowering/lowering.js";
 import { ortExecutor } from "../../src/engine/ortExecutor.js";
 import { tensorflowExecutor } from "../../src/engine/tensorflow/tensorflowExecutor.js";
 import type { HostTensor } from "../../src/storage/hostTensor.js";
@@ -10,7 +11,7 @@ import { numelOf } from "../../src/storage/hostTensor.js";
 import type { Tensor } from "../../src/tensor/tf.js";
 import { tf } from "../../src/tensor/tf.js";
 import { numbers } from "./autoencoder.js";
-import { EagerReference } from "./eager.js";
+import { EagerReference, tensorOf } from "./eager.js";
 import { enginesHere } from "./engines.js";
 import { target } from "./target.js";
 
@@ -23,7 +24,18 @@ export interface Tolerance {
   readonly relative: number;
 }
 
+/** What is compared, and how closely. */
+export interface Comparison {
+  readonly gradients?: boolean;
+  readonly tolerance?: Tolerance;
+  /** False for kernels that tfjs-node does not have. */
+  readonly onTensorflow?: boolean;
+}
+
 const CLOSE: Tolerance = { absolute: 2e-5, relative: 2e-5 };
+
+/** Kernels that formulas have run so far, forward, and those whose derivatives have been taken too. */
+const tried = { forward: new Set<string>(), backward: new Set<string>() };
 
 const isTensorflowHere = (await enginesHere()).includes("tfjs-node-gpu");
 
@@ -34,7 +46,7 @@ const isTensorflowHere = (await enginesHere()).includes("tfjs-node-gpu");
 export async function expectSameAsEager(
   formulas: Readonly<Record<string, Formula>>,
   inputs: Readonly<Record<string, HostTensor>>,
-  { gradients = true, tolerance = CLOSE }: { readonly gradients?: boolean; readonly tolerance?: Tolerance } = {},
+  { gradients = true, tolerance = CLOSE, onTensorflow = true }: Comparison = {},
 ): Promise<void> {
   const differentiable = new Set(
     Object.keys(formulas).filter((name) => gradients && isDifferentiable(formulas[name] as Formula, inputs)),
@@ -48,12 +60,34 @@ export async function expectSameAsEager(
     return outputs;
   };
   await useBackend("cpu");
+  for (const [name, formula] of Object.entries(formulas)) {
+    const { kernelNames } = await tf.profile(() => {
+      tf.tidy(() => formula(tensorsOf(inputs))).dispose();
+    });
+    for (const kernel of kernelNames) {
+      tried.forward.add(kernel);
+      if (differentiable.has(name)) tried.backward.add(kernel);
+    }
+  }
   const eager = (await EagerReference.of([])).run(step, inputs);
   await expectSame(await ortExecutor({ target, threads: 1 }), step, inputs, eager, tolerance);
-  if (!isTensorflowHere) return;
+  if (!isTensorflowHere || !onTensorflow) return;
   const tensorflow = await tensorflowExecutor();
   await expectSame(tensorflow, step, inputs, eager, tolerance);
   expect(tensorflow.whyOpByOp).toBeUndefined();
+}
+
+/** Expect that every kernel of a table has been compared by now, and its derivative where it has one. */
+export function expectAllTried(table: LoweringTable): void {
+  const kernels = Object.keys(table);
+  expect(kernels.filter((kernel) => !tried.forward.has(kernel))).toEqual([]);
+  const gradientOf = tf.getGradient as (kernel: string) => tf.GradConfig | undefined;
+  const derivatives = kernels.filter((kernel) => gradientOf(kernel) !== undefined);
+  expect(derivatives.filter((kernel) => !tried.backward.has(kernel))).toEqual([]);
+}
+
+function tensorsOf(inputs: Readonly<Record<string, HostTensor>>): Record<string, Tensor> {
+  return Object.fromEntries(Object.entries(inputs).map(([name, host]) => [name, tensorOf(host)]));
 }
 
 async function expectSame(

@@ -136,3 +136,10 @@ test.each([
   const count = 12 / expected.length;
   expect([...tf.mean(x, axes, keepDims).dataSync()]).toEqual(expected.map((value) => value / count));
 });
+
+test("a scatter update leaves the tensor that it is given as it was", () => {
+  const before = tf.tensor1d([1, 2, 3]);
+  const after = tf.tensorScatterUpdate(before, tf.tensor2d([[1]], [1, 1], "int32"), tf.tensor1d([9]));
+  expect([...after.dataSync()]).toEqual([1, 9, 3]);
+  expect([...before.dataSync()]).toEqual([1, 2, 3]);
+});

@@ -18,8 +18,32 @@ interface Case {
 }
 const cases = fixtureJson("tensor/derivatives.json") as Record<string, Case>;
 
+type Op = (a: Tensor, b: Tensor, ...others: readonly Tensor[]) => Tensor;
+
+/** Transposed convolutions as tfjs has them: kernels that take the shape of their result. */
+function byInput(kernel: string, shape: readonly number[], pad: number, x: Tensor, filter: Tensor): Tensor {
+  const attributes = { strides: [2, 2], dilations: 1, dimRoundingMode: "floor", inputShape: [...shape] };
+  const sides = [[0, 0], [pad, pad], [pad, pad], [0, 0]]; // prettier-ignore
+  const dy = tf.transpose(x, [0, 2, 3, 1]);
+  const result: Tensor = tf.engine().runKernel(kernel, { dy, filter }, { ...attributes, pad: sides });
+  return tf.transpose(result, [0, 3, 1, 2]);
+}
+
+/** The squared gradients of a sum of squares: differentiating it differentiates the gradients. */
+function twice(f: (x: Tensor, filter: Tensor) => Tensor): Op {
+  return (a, b) => {
+    const grads = tf.grads((x, filter) => tf.sum(tf.square(f(x, filter))))([a, b]);
+    return tf.addN(grads.map((grad) => tf.sum(tf.square(grad))));
+  };
+}
+
+const nhwc = (x: Tensor): tf.Tensor4D => tf.transpose(x, [0, 2, 3, 1]);
+const hwio = (filter: Tensor): tf.Tensor4D => tf.transpose(filter, [2, 3, 1, 0]);
+const indices = (...rows: readonly (readonly number[])[]): tf.Tensor2D =>
+  tf.tensor2d(rows.map((row) => [...row]), undefined, "int32"); // prettier-ignore
+
 /** The fixture's functions in tfjs' words; a rule is missing here when it is missing there. */
-const OPS: Readonly<Record<string, (a: Tensor, b: Tensor) => Tensor>> = {
+const OPS: Readonly<Record<string, Op>> = {
   "add-row": (a, b) => tf.add(a, b),
   "sub-row": (a, b) => tf.sub(a, b),
   "mul-row": (a, b) => tf.mul(a, b),
@@ -80,6 +104,55 @@ const OPS: Readonly<Record<string, (a: Tensor, b: Tensor) => Tensor>> = {
   "matMul-tt": (a, b) => tf.matMul(a, b, true, true),
   "matMul-batch": (a, b) => tf.matMul(a, b),
   "matMul-batch-nt": (a, b) => tf.matMul(a, b, false, true),
+  "add-n": (a, b) => tf.addN([a, b, a]),
+  mod: (a, b) => tf.mod(a, b),
+  atan2: (a, b) => tf.atan2(a, b),
+  acos: (a) => tf.acos(a),
+  acosh: (a) => tf.acosh(a),
+  asin: (a) => tf.asin(a),
+  asinh: (a) => tf.asinh(a),
+  atan: (a) => tf.atan(a),
+  atanh: (a) => tf.atanh(a),
+  cosh: (a) => tf.cosh(a),
+  sinh: (a) => tf.sinh(a),
+  tan: (a) => tf.tan(a),
+  "max-ties": (a) => tf.max(a, 1),
+  "min-ties": (a) => tf.min(a, 0),
+  "prod-1": (a) => tf.prod(a, 1),
+  "prod-zeros": (a) => tf.prod(a, 1),
+  "prod-all": (a) => tf.prod(a),
+  "prod-02": (a) => tf.prod(a, [0, 2]),
+  "cumprod-1": (a) => tf.cumprod(a, 1),
+  "cumprod-zeros": (a) => tf.cumprod(a, 1),
+  "cumprod-exclusive": (a) => tf.cumprod(a, 1, true),
+  "cumprod-reverse": (a) => tf.cumprod(a, 2, false, true),
+  "cumsum-0-exclusive-reverse": (a) => tf.cumsum(a, 0, true, true),
+  topk: (a) => tf.topk(a, 2).values,
+  zerosLike: (a) => tf.add(a, tf.mul(tf.zerosLike(a), a)),
+  onesLike: (a) => tf.mul(a, tf.onesLike(a)),
+  floor: (a) => tf.mul(a, tf.floor(tf.mul(a, 3))),
+  any: (a) => tf.mul(a, tf.cast(tf.any(tf.greater(a, 0), 1, true), "float32")),
+  all: (a) => tf.mul(a, tf.cast(tf.all(tf.less(a, 1), 1, true), "float32")),
+  stridedSlice: (a) => tf.stridedSlice(a, [0, 0, 1], [2, 3, 4], [1, 2, 2]),
+  "stridedSlice-back": (a) => tf.stridedSlice(a, [0, 1, -1], [2, 3, -5], [1, 1, -2]),
+  "mirrorPad-reflect": (a) => tf.mirrorPad(a, [[0, 0], [1, 2], [2, 1]], "reflect"), // prettier-ignore
+  "mirrorPad-symmetric": (a) => tf.mirrorPad(a, [[0, 0], [2, 1]], "symmetric"), // prettier-ignore
+  diag: (a) => tf.diag(a),
+  "gather-batch": (a) => tf.gather(a, indices([1, 1], [2, 0]), 1, 1),
+  gatherNd: (a) => tf.gatherND(a, indices([1, 2], [0, 1], [1, 2])),
+  scatterNd: (a) => tf.scatterND(indices([2], [2]), a, [4, 3]),
+  tensorScatterUpdate: (a, b) => tf.tensorScatterUpdate(a, indices([1]), tf.slice(b, 0, 1)),
+  unsortedSegmentSum: (a) => tf.unsortedSegmentSum(a, tf.tensor1d([2, 2], "int32"), 3),
+  "einsum-product": (a, b) => tf.einsum("bij,bjk->bik", a, b),
+  "einsum-transposed": (a, b) => tf.einsum("bij,kj->bki", a, b),
+  "einsum-sum": (a) => tf.einsum("bij->bj", a),
+  "einsum-rows": (a, b) => tf.einsum("ij,ij->i", a, b),
+  "batchNorm-given": (x, mean, variance, scale, offset) => tf.batchNorm(x, mean, variance, offset, scale, 0.1),
+  "conv2d-by-input": (a, b) => byInput(tf.Conv2DBackpropInput, [2, 8, 8, 2], 1, a, hwio(b)),
+  "depthwise-by-input": (a, b) =>
+    byInput(tf.DepthwiseConv2dNativeBackpropInput, [2, 8, 9, 3], 0, a, tf.transpose(b, [2, 3, 0, 1])),
+  "conv2d-twice": twice((x, filter) => tf.conv2d(nhwc(x), hwio(filter), 1, "valid")),
+  "depthwise-twice": twice((x, filter) => tf.depthwiseConv2d(nhwc(x), tf.transpose(filter, [2, 3, 0, 1]), 1, "valid")),
   mseLoss: (a, b) => mseLoss(a, b),
   crossEntropy: (a) => crossEntropy(a, tf.tensor1d([2, 0], "int32")),
 };
@@ -95,11 +168,11 @@ test.each(Object.entries(cases))("%s has torch's value and gradients", async (na
   const before = tf.memory().numTensors;
   const op = OPS[name];
   const result = tf.tidy(() => {
-    const [first, second] = variables;
-    if (op === undefined || first === undefined) throw new Error(name);
+    const [first, second = first, ...others] = variables;
+    if (op === undefined || first === undefined || second === undefined) throw new Error(name);
     let value: Tensor | undefined;
     const { grads } = valueAndGrads(() => {
-      value = op(first.value, (second ?? first).value);
+      value = op(first.value, second.value, ...others.map((each) => each.value));
       return tf.sum(tf.mul(value, tf.tensor([...expected.weights.values], [...expected.weights.shape])));
     }, variables);
     // The value was made inside the differentiated function and is still there.
@@ -116,6 +189,17 @@ test.each(Object.entries(cases))("%s has torch's value and gradients", async (na
   tf.dispose([result.value ?? [], ...result.grads]);
   expect(tf.memory().numTensors - before).toBe(variables.length); // each variable has its tensor now, nothing else is left
   for (const variable of variables) variable.dispose();
+});
+
+test("a gradient that reaches two tensors at once is each one's own", () => {
+  const [a, b] = [1, 2].map((x) => new Variable(float32Tensor(Float32Array.of(x), [1])));
+  if (a === undefined || b === undefined) throw new Error("unreachable");
+  // The sum's gradient goes to both, and then more is added to a's.
+  const { grads } = valueAndGrads(() => {
+    const twice = tf.mul(a.value, 2);
+    return tf.sum(tf.add(twice, tf.add(a.value, b.value)));
+  }, [a, b]);
+  expect(grads.map((grad) => grad?.dataSync()[0])).toEqual([3, 1]);
 });
 
 test("a variable that the value does not depend on has no gradient", () => {

@@ -4,7 +4,7 @@ import { float, int } from "../graph.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import type { LoweringTable } from "./lowering.js";
 import { lowering } from "./lowering.js";
-import { add, binary, compare, mul, sub, unary, where } from "./operators.js";
+import { add, compare, mul, sub, unary, where } from "./operators.js";
 
 /** Numbers kept between two bounds. */
 export function clip(b: GraphBuilder, x: Value, low: number, high: number): Value {
@@ -55,8 +55,6 @@ export const ACTIVATION: LoweringTable = {
   ),
   Prelu: lowering<"x" | "alpha">((b, { x, alpha }) => prelu(b, x, alpha)),
   Elu: lowering<"x">((b, { x }) => unary(b, "Elu", x)),
-  // For y ≥ 0 the slope is 1, below it y + 1: both are min(y, 0) + 1.
-  EluGrad: lowering<"dy" | "y">((b, { dy, y }) => mul(b, dy, add(b, binary(b, "Min", y, b.scalar(0)), b.scalar(1)))),
   Selu: lowering<"x">((b, { x }) => unary(b, "Selu", x)),
   Sigmoid: lowering<"x">((b, { x }) => unary(b, "Sigmoid", b.cast(x, "float32"))),
   Softplus: lowering<"x">((b, { x }) => unary(b, "Softplus", x)),
@@ -70,9 +68,6 @@ export const ACTIVATION: LoweringTable = {
   ),
   Softmax: lowering<"logits", tf.SoftmaxAttrs>((b, { logits }, { dim }) =>
     unary(b, "Softmax", logits, { axis: int(dim) }),
-  ),
-  LogSoftmax: lowering<"logits", tf.LogSoftmaxAttrs>((b, { logits }, { axis }) =>
-    unary(b, "LogSoftmax", logits, { axis: int(axis) }),
   ),
   FusedBatchNorm: lowering<"x" | "mean" | "variance", tf.FusedBatchNormAttrs>((b, inputs, { varianceEpsilon }) => {
     const { x, mean, variance } = inputs;

@@ -89,7 +89,6 @@ export const LAYOUT: LoweringTable = {
     expandDims(b, input, dim < 0 ? input.shape.length + dim + 1 : dim),
   ),
   Transpose: lowering<"x", tf.TransposeAttrs>((b, { x }, { perm }) => transpose(b, x, perm)),
-  BroadcastTo: lowering<"x", tf.BroadCastToAttrs>((b, { x }, { shape }) => b.expand(x, shape)),
   Tile: lowering<"x", tf.TileAttrs>((b, { x }, { reps }) => tile(b, x, reps)),
   Concat: listLowering<tf.ConcatAttrs>((b, parts, { axis }) => {
     const [along = 0] = axesOf(axis, parts[0]?.shape.length ?? 1);

@@ -57,6 +57,11 @@ export const not = (b: GraphBuilder, x: Value): Value => unary(b, "Not", x);
 
 /** Elements of `x` where the condition holds, of `y` elsewhere. */
 export function where(b: GraphBuilder, condition: Value, x: Value, y: Value): Value {
+  if (x.dtype === "bool") {
+    // ONNX Runtime has no Where of truths.
+    const kept = binary(b, "And", condition, x);
+    return binary(b, "Or", kept, binary(b, "And", not(b, condition), y));
+  }
   const shape = broadcastShape(condition.shape, broadcastShape(x.shape, y.shape));
   return b.emit("Where", [condition, x, y], { dtype: x.dtype, shape });
 }

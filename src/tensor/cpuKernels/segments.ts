@@ -1,3 +1,4 @@
+import { backend_util } from "@tensorflow/tfjs-core";
 import type { CpuKernel } from "./cpuKernel.js";
 import { float32Of, madeOf } from "./cpuKernel.js";
 
@@ -16,7 +17,30 @@ const unsortedSegmentSum: CpuKernel = ({ inputs: { x, segmentIds }, backend, att
   });
   return madeOf(backend, [segments, ...x.shape.slice(1)], Float32Array.from(sums));
 };
+
+/** Rows put at their places in a copy: tfjs' kernel writes them into the tensor that it was given. */
+const tensorScatterUpdate: CpuKernel = ({ inputs: { tensor, indices, updates }, backend }) => {
+  if (tensor === undefined || indices === undefined || updates === undefined) return null;
+  const { sliceRank, numUpdates, sliceSize, strides, outputSize } = backend_util.calculateShapes(
+    updates,
+    indices,
+    tensor.shape,
+  );
+  const result = (backend.data.get(tensor.dataId).values as Float32Array).slice();
+  const places = backend.data.get(indices.dataId).values as Int32Array;
+  const rows = backend.data.get(updates.dataId).values as Float32Array;
+  for (let i = 0; i < numUpdates; i += 1) {
+    let place = 0;
+    for (let axis = 0; axis < sliceRank; axis += 1) place += places[i * sliceRank + axis]! * strides[axis]!;
+    if (place < 0 || (place + 1) * sliceSize > outputSize) return null; // tfjs knows what to say
+    for (let j = 0; j < sliceSize; j += 1) result[place * sliceSize + j] = rows[i * sliceSize + j]!;
+  }
+  return backend.makeTensorInfo(tensor.shape, tensor.dtype, result);
+};
 /* eslint-enable @typescript-eslint/no-non-null-assertion */
 
-/** Sums by index. */
-export const SEGMENTS: Readonly<Record<string, CpuKernel>> = { UnsortedSegmentSum: unsortedSegmentSum };
+/** Sums and updates by index. */
+export const SEGMENTS: Readonly<Record<string, CpuKernel>> = {
+  UnsortedSegmentSum: unsortedSegmentSum,
+  TensorScatterUpdate: tensorScatterUpdate,
+};

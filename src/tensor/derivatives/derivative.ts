@@ -15,7 +15,9 @@ export function fromInputs(kernelName: string, rules: Readonly<Record<string, In
     kernelName,
     inputsToSave: Object.keys(rules),
     gradFunc: (dy, saved, attributes) =>
-      Object.fromEntries(Object.entries(rules).map(([name, rule]) => [name, () => rule(only(dy), saved, attributes)])),
+      Object.fromEntries(
+        Object.entries(rules).map(([name, rule]) => [name, () => apart(rule(only(dy), saved, attributes), dy)]),
+      ),
   };
 }
 
@@ -24,7 +26,7 @@ export function fromOutput(kernelName: string, input: string, rule: OutputRule):
   return {
     kernelName,
     outputsToSave: [true],
-    gradFunc: (dy, [y], attributes) => ({ [input]: () => rule(only(dy), defined(y), attributes) }),
+    gradFunc: (dy, [y], attributes) => ({ [input]: () => apart(rule(only(dy), defined(y), attributes), dy) }),
   };
 }
 
@@ -37,7 +39,9 @@ export function fromList(
     kernelName,
     saveAllInputs: true,
     gradFunc: (dy, saved, attributes) =>
-      Object.fromEntries(saved.map((_, i) => [String(i), () => defined(rule(only(dy), saved, attributes)[i])])),
+      Object.fromEntries(
+        saved.map((_, i) => [String(i), () => apart(defined(rule(only(dy), saved, attributes)[i]), dy)]),
+      ),
   };
 }
 
@@ -46,6 +50,11 @@ export function unbroadcast(grad: tf.Tensor, shape: readonly number[]): tf.Tenso
   if (grad.shape.join() === shape.join()) return grad;
   const axes = tf.broadcast_util.getReductionAxes([...shape], grad.shape);
   return tf.reshape(axes.length === 0 ? grad : tf.sum(grad, axes), [...shape]);
+}
+
+/** A gradient of its own for each input: the tape disposes of one as soon as it has been added to another. */
+function apart(grad: tf.Tensor, dy: tf.Tensor | tf.Tensor[]): tf.Tensor {
+  return grad === dy ? tf.clone(grad) : grad;
 }
 
 function only(dy: tf.Tensor | tf.Tensor[]): tf.Tensor {

@@ -78,6 +78,16 @@ const BINARY: readonly tf.GradConfig[] = [
       return tf.mul(dy, tf.mul(tf.pow(a, b), logarithm));
     },
   ),
+  binary(
+    tf.Mod,
+    (dy) => dy,
+    (dy, a, b) => tf.neg(tf.mul(dy, tf.floor(tf.div(a, b)))),
+  ),
+  binary(
+    tf.Atan2,
+    (dy, a, b) => tf.div(tf.mul(dy, b), tf.add(tf.square(a), tf.square(b))),
+    (dy, a, b) => tf.neg(tf.div(tf.mul(dy, a), tf.add(tf.square(a), tf.square(b)))),
+  ),
   fromInputs(tf.Prelu, {
     x: (dy, [x, alpha]) => tf.where(tf.greater(defined(x), 0), dy, tf.mul(dy, defined(alpha))),
     alpha: (dy, [x, alpha]) =>
@@ -94,6 +104,12 @@ const BINARY: readonly tf.GradConfig[] = [
 /** Kernels of one operand, differentiated by it. */
 const UNARY: readonly tf.GradConfig[] = [
   unary(tf.Abs, (dy, x) => tf.mul(dy, tf.sign(x))),
+  unary(tf.Acos, (dy, x) => tf.neg(tf.mul(dy, tf.rsqrt(tf.sub(1, tf.square(x)))))),
+  unary(tf.Acosh, (dy, x) => tf.mul(dy, tf.rsqrt(tf.sub(tf.square(x), 1)))),
+  unary(tf.Asin, (dy, x) => tf.mul(dy, tf.rsqrt(tf.sub(1, tf.square(x))))),
+  unary(tf.Asinh, (dy, x) => tf.mul(dy, tf.rsqrt(tf.add(tf.square(x), 1)))),
+  unary(tf.Atan, (dy, x) => tf.div(dy, tf.add(tf.square(x), 1))),
+  unary(tf.Atanh, (dy, x) => tf.div(dy, tf.sub(1, tf.square(x)))),
   unary(tf.Cast, (dy) => float(dy)),
   unary(tf.Ceil, zero),
   unary(tf.ClipByValue, (dy, x, { clipValueMin, clipValueMax }) => {
@@ -101,6 +117,7 @@ const UNARY: readonly tf.GradConfig[] = [
     return tf.mul(dy, float(inside));
   }),
   unary(tf.Cos, (dy, x) => tf.mul(dy, tf.neg(tf.sin(x)))),
+  unary(tf.Cosh, (dy, x) => tf.mul(dy, tf.sinh(x))),
   unary(tf.Erf, (dy, x) => tf.mul(dy, tf.mul(tf.exp(tf.neg(tf.square(x))), 2 / Math.sqrt(Math.PI)))),
   unary(tf.Expm1, (dy, x) => tf.mul(dy, tf.exp(x))),
   unary(tf.Floor, zero),
@@ -114,6 +131,7 @@ const UNARY: readonly tf.GradConfig[] = [
   unary(tf.Round, zero),
   unary(tf.Sign, zero),
   unary(tf.Sin, (dy, x) => tf.mul(dy, tf.cos(x))),
+  unary(tf.Sinh, (dy, x) => tf.mul(dy, tf.cosh(x))),
   unary(tf.Softplus, (dy, x) => tf.mul(dy, tf.sigmoid(x))),
   unary(tf.Square, (dy, x) => tf.mul(dy, tf.mul(x, 2))),
   unary(tf.Step, zero),
@@ -135,20 +153,26 @@ const OF_RESULT: readonly tf.GradConfig[] = [
   }),
   ofResult(tf.Sigmoid, (dy, y) => tf.mul(dy, tf.mul(y, tf.sub(1, y)))),
   ofResult(tf.Sqrt, (dy, y) => tf.div(dy, tf.mul(y, 2))),
+  ofResult(tf.Tan, (dy, y) => tf.mul(dy, tf.add(tf.square(y), 1))),
   ofResult(tf.Tanh, (dy, y) => tf.mul(dy, tf.sub(1, tf.square(y)))),
 ];
 
 /** Answers, not quantities: nothing flows back through them. */
 const FLAT: readonly tf.GradConfig[] = [
-  ...[tf.Equal, tf.Greater, tf.GreaterEqual, tf.Less, tf.LessEqual, tf.LogicalAnd, tf.LogicalOr, tf.NotEqual].map(
-    (kernel) =>
-      binary(
-        kernel,
-        (_dy, a) => tf.zeros(a.shape),
-        (_dy, _a, b) => tf.zeros(b.shape),
-      ),
+  ...[
+    ...[tf.Equal, tf.Greater, tf.GreaterEqual, tf.Less, tf.LessEqual, tf.LogicalAnd, tf.LogicalOr, tf.NotEqual],
+    ...[tf.BitwiseAnd, tf.FloorDiv],
+  ].map((kernel) =>
+    binary(
+      kernel,
+      (_dy, a) => tf.zeros(a.shape),
+      (_dy, _a, b) => tf.zeros(b.shape),
+    ),
   ),
-  ...[tf.ArgMax, tf.ArgMin, tf.IsFinite, tf.IsInf, tf.IsNan, tf.LogicalNot].map((kernel) => unary(kernel, zero)),
+  ...[
+    ...[tf.All, tf.Any, tf.ArgMax, tf.ArgMin, tf.IsFinite, tf.IsInf, tf.IsNan, tf.LogicalNot],
+    ...[tf.OnesLike, tf.ZerosLike],
+  ].map((kernel) => unary(kernel, zero)),
 ];
 
 /** Derivatives of kernels that work element by element. */

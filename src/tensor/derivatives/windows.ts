@@ -15,35 +15,44 @@ function undilated(attributes: Attributes): Attributes {
   return attributes;
 }
 
+/** A convolution and its two gradients: all three are linear in both operands, and each is a derivative of another. */
+interface ConvolutionKernels {
+  readonly forward: string;
+  readonly byInput: string;
+  readonly byFilter: string;
+}
+
+/** The derivatives of a convolution, and those of its gradients, which transposed convolutions are. */
+function convolution({ forward, byInput, byFilter }: ConvolutionKernels): tf.GradConfig[] {
+  const result = (x: tf.Tensor, filter: tf.Tensor, attributes: Attributes): tf.Tensor =>
+    run(forward, { x, filter }, undilated(attributes));
+  const image = (dy: tf.Tensor, filter: tf.Tensor, x: tf.Tensor, attributes: Attributes): tf.Tensor =>
+    run(byInput, { dy, filter }, { ...undilated(attributes), inputShape: x.shape });
+  const weights = (x: tf.Tensor, dy: tf.Tensor, filter: tf.Tensor, attributes: Attributes): tf.Tensor =>
+    run(byFilter, { x, dy }, { ...undilated(attributes), filterShape: filter.shape });
+  return [
+    fromInputs(forward, {
+      x: (dy, [x, filter], attributes) => image(dy, defined(filter), defined(x), attributes),
+      filter: (dy, [x, filter], attributes) => weights(defined(x), dy, defined(filter), attributes),
+    }),
+    fromInputs(byInput, {
+      dy: (grad, [, filter], attributes) => result(grad, defined(filter), attributes),
+      filter: (grad, [dy, filter], attributes) => weights(grad, defined(dy), defined(filter), attributes),
+    }),
+    fromInputs(byFilter, {
+      x: (grad, [x, dy], attributes) => image(defined(dy), grad, defined(x), attributes),
+      dy: (grad, [x], attributes) => result(defined(x), grad, attributes),
+    }),
+  ];
+}
+
 /** Derivatives of kernels that look at images through windows: convolutions and pooling, channels last. */
 export const WINDOWS: readonly tf.GradConfig[] = [
-  fromInputs(tf.Conv2D, {
-    x: (dy, [x, filter], attributes) =>
-      run(
-        tf.Conv2DBackpropInput,
-        { dy, filter: defined(filter) },
-        { ...undilated(attributes), inputShape: defined(x).shape },
-      ),
-    filter: (dy, [x, filter], attributes) =>
-      run(
-        tf.Conv2DBackpropFilter,
-        { x: defined(x), dy },
-        { ...undilated(attributes), filterShape: defined(filter).shape },
-      ),
-  }),
-  fromInputs(tf.DepthwiseConv2dNative, {
-    x: (dy, [x, filter], attributes) =>
-      run(
-        tf.DepthwiseConv2dNativeBackpropInput,
-        { dy, filter: defined(filter) },
-        { ...undilated(attributes), inputShape: defined(x).shape },
-      ),
-    filter: (dy, [x, filter], attributes) =>
-      run(
-        tf.DepthwiseConv2dNativeBackpropFilter,
-        { x: defined(x), dy },
-        { ...undilated(attributes), filterShape: defined(filter).shape },
-      ),
+  ...convolution({ forward: tf.Conv2D, byInput: tf.Conv2DBackpropInput, byFilter: tf.Conv2DBackpropFilter }),
+  ...convolution({
+    forward: tf.DepthwiseConv2dNative,
+    byInput: tf.DepthwiseConv2dNativeBackpropInput,
+    byFilter: tf.DepthwiseConv2dNativeBackpropFilter,
   }),
   {
     kernelName: tf.MaxPool,

@@ -1,8 +1,10 @@
 import fc from "fast-check";
+import { ACTIVATION } from "../../../src/engine/lowering/activation.js";
+import { ARITHMETIC } from "../../../src/engine/lowering/arithmetic.js";
 import { tf } from "../../../src/tensor/tf.js";
 import type { Formula } from "../compare.js";
 import { runs, target } from "../target.js";
-import { booleans, expectSameAsEager, floats, integers } from "../compare.js";
+import { booleans, expectAllTried, expectSameAsEager, floats, integers } from "../compare.js";
 
 const shapes = fc.array(fc.integer({ min: 1, max: 4 }), { maxLength: 4 });
 /** Two shapes that broadcast: axes of one are set to 1 or left out. */
@@ -27,6 +29,8 @@ const pair =
   (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Formula =>
   (inputs) =>
     f(inputs["a"] as tf.Tensor, inputs["b"] as tf.Tensor);
+/** A number without its fraction. */
+const whole = (x: tf.Tensor): tf.Tensor => tf.cast(tf.mul(x, 4), "int32");
 /** A function of `x`. */
 const one =
   (f: (x: tf.Tensor) => tf.Tensor): Formula =>
@@ -39,16 +43,25 @@ test("arithmetic over two tensors that broadcast, and its derivatives, agree wit
     sub: pair(tf.sub),
     mul: pair(tf.mul),
     div: pair(tf.div),
-    // tfjs does not sum the derivatives of these over axes that were broadcast.
-    maximum: pair((a, b) => tf.maximum(tf.sub(a, b), tf.mul(a, b))),
-    minimum: pair((a, b) => tf.minimum(tf.sub(a, b), tf.mul(a, b))),
-    squaredDifference: pair((a, b) => tf.squaredDifference(tf.sub(a, b), tf.mul(a, b))),
+    maximum: pair(tf.maximum),
+    minimum: pair(tf.minimum),
+    squaredDifference: pair(tf.squaredDifference),
     atan2: pair(tf.atan2),
+    mod: pair(tf.mod),
+    floorDiv: pair((a, b) => tf.mul(a, tf.cast(tf.floorDiv(a, b), "float32"))),
+    greater: pair((a, b) => tf.mul(a, tf.cast(tf.logicalAnd(tf.greater(a, b), tf.notEqual(a, b)), "float32"))),
+    less: pair((a, b) => tf.mul(a, tf.cast(tf.logicalNot(tf.logicalOr(tf.less(a, b), tf.equal(a, b))), "float32"))),
+    greaterEqual: pair((a, b) => tf.mul(b, tf.cast(tf.greaterEqual(a, b), "float32"))),
+    lessEqual: pair((a, b) => tf.mul(b, tf.cast(tf.lessEqual(a, b), "float32"))),
+    prelu: pair((a, b) => tf.prelu(tf.add(tf.mul(b, 0), a), tf.add(tf.mul(a, 0), b))),
     where: (inputs) => tf.where(inputs["c"] as tf.Tensor, inputs["a"] as tf.Tensor, inputs["b"] as tf.Tensor),
     addN: pair((a, b) => tf.addN([tf.add(a, b), tf.sub(a, b), tf.mul(a, b)])),
   };
+  // tfjs-node has no kernel for it.
+  const bits = pair((a, b) => tf.mul(a, tf.cast(tf.bitwiseAnd(whole(tf.add(a, b)), whole(tf.sub(a, b))), "float32")));
   await fc.assert(
     fc.asyncProperty(pairs, fc.nat(), async ({ a, b }, seed) => {
+      await expectSameAsEager({ bits }, { a: floats(a, seed), b: floats(b, seed) }, { onTensorflow: false });
       await expectSameAsEager(formulas, { a: floats(a, seed), b: floats(b, seed + 1, 0.5, 2), c: booleans(b, seed) });
       await expectSameAsEager({ pow: pair(tf.pow) }, { a: floats(a, seed, 0.2, 2), b: floats(b, seed + 1) });
     }),
@@ -66,6 +79,7 @@ test("comparisons, remainders and logic agree with eager tfjs", async () => {
     lessEqual: pair(tf.lessEqual),
     mod: pair(tf.mod),
     floorDiv: pair(tf.floorDiv),
+    where: pair((a, b) => tf.where(tf.greater(a, b), a, b)),
   };
   const arithmetic: Record<string, Formula> = {
     minimum: pair(tf.minimum),
@@ -81,11 +95,18 @@ test("comparisons, remainders and logic agree with eager tfjs", async () => {
     relu: pair((a) => tf.relu(a)),
     toFloat: pair((a) => tf.sqrt(tf.cast(tf.abs(a), "float32"))),
     toBool: pair((a) => tf.cast(a, "bool")),
+    clip: pair((a) => tf.clipByValue(a, -3, 2)),
+    addN: pair((a) => tf.addN([a, a, a])),
+    squaredDifference: pair(tf.squaredDifference),
   };
   const logic: Record<string, Formula> = {
     and: pair(tf.logicalAnd),
     or: pair(tf.logicalOr),
     xor: pair(tf.logicalXor),
+    equal: pair(tf.equal),
+    notEqual: pair(tf.notEqual),
+    where: pair((a, b) => tf.where(tf.logicalAnd(a, b), tf.logicalOr(a, b), tf.logicalNot(a))),
+    toInt: pair((a) => tf.cast(a, "int32")),
     not: pair((a) => tf.logicalNot(a)),
     count: pair((a) => tf.sum(a)),
   };
@@ -134,6 +155,7 @@ test("functions of one number and activations, and their derivatives, agree with
     prelu: one((x) => tf.prelu(x, tf.scalar(0.3))),
     sigmoid: one(tf.sigmoid),
     softplus: one(tf.softplus),
+    softmax: one((x) => tf.softmax(tf.reshape(x, [-1]))),
     clip: one((x) => tf.clipByValue(x, -0.5, 1)),
     step: one((x) => tf.step(x, 0.25)),
     gelu: one((x) => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.div(x, Math.SQRT2)), 1))),
@@ -167,4 +189,39 @@ test("functions of one number and activations, and their derivatives, agree with
     }),
     RUNS,
   );
+});
+
+test("a batch normalised by given statistics, and its derivatives, agree with eager tfjs", async () => {
+  const sizes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 4, maxLength: 4 });
+  const norm =
+    (offset: boolean, scale: boolean): Formula =>
+    ({ x, mean, variance, shift, factor }) =>
+      tf.batchNorm(
+        x as tf.Tensor4D,
+        mean as tf.Tensor1D,
+        variance as tf.Tensor1D,
+        offset ? (shift as tf.Tensor1D) : undefined,
+        scale ? (factor as tf.Tensor1D) : undefined,
+        0.01,
+      );
+  await fc.assert(
+    fc.asyncProperty(sizes, fc.nat(), async (shape, seed) => {
+      const channels = [shape.at(-1) ?? 1];
+      const inputs = {
+        x: floats(shape, seed),
+        mean: floats(channels, seed + 1),
+        variance: floats(channels, seed + 2, 0.25, 2),
+        shift: floats(channels, seed + 3),
+        factor: floats(channels, seed + 4),
+      };
+      await expectSameAsEager({ full: norm(true, true) }, inputs);
+      // Without a scale tfjs cannot note down what a derivative needs.
+      await expectSameAsEager({ plain: norm(false, false) }, inputs, { gradients: false });
+    }),
+    RUNS,
+  );
+});
+
+test("every kernel of these tables has been compared", () => {
+  expectAllTried({ ...ARITHMETIC, ...ACTIVATION });
 });

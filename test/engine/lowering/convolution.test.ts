@@ -1,7 +1,9 @@
 import fc from "fast-check";
+import { CONVOLUTION } from "../../../src/engine/lowering/convolution.js";
+import { POOLING } from "../../../src/engine/lowering/pooling.js";
 import { tf } from "../../../src/tensor/tf.js";
 import type { Formula } from "../compare.js";
-import { expectSameAsEager, floats } from "../compare.js";
+import { expectAllTried, expectSameAsEager, floats } from "../compare.js";
 import { runs } from "../target.js";
 
 type Images = tf.Tensor4D;
@@ -87,6 +89,15 @@ test("depthwise convolutions, and their gradients, agree with eager tfjs", async
       const attributes = { strides: stride, pad, dilations: 1, dimRoundingMode: rounding };
       const formulas: Record<string, Formula> = {
         conv: ({ x, w }) => plain(x as tf.Tensor, w as tf.Tensor),
+        fused: ({ x, w }) =>
+          tf.fused.depthwiseConv2d({
+            x: x as Images,
+            filter: w as Images,
+            strides: stride,
+            pad,
+            ...(rounding === undefined ? {} : { dimRoundingMode: rounding }),
+            activation: "sigmoid",
+          }),
         byInput: ({ x, w }) => {
           const [images, weights] = [x as tf.Tensor, w as tf.Tensor];
           const inputs = { dy: incoming(plain(images, weights)), filter: weights };
@@ -153,4 +164,8 @@ test("pooling, overlapping or apart, and its gradients agree with eager tfjs", a
     }),
     { numRuns: runs(12), seed: 7 },
   );
+});
+
+test("every kernel of these tables has been compared", () => {
+  expectAllTried({ ...CONVOLUTION, ...POOLING });
 });
