@@ -19,6 +19,7 @@ const decay = {
   gamma: z.number().default(0.1).describe("The factor of a decay."),
 };
 const shuffle = flag(true, "Train in a new order every epoch.");
+const workers = z.int().min(0).default(0).describe("Threads that make batches while a step runs; 0 for none.");
 
 /** init_args of LitAutoEncoder. */
 export const litAutoEncoderArgs = z.strictObject({
@@ -82,6 +83,7 @@ export const textDataArgs = z.strictObject({
   val_split: z.number().min(0).lt(1).default(0.1).describe("The part at the end of the text kept for validation."),
   stride: count(1, "Characters from one training example's beginning to the next one's."),
   shuffle,
+  num_workers: workers,
 });
 
 /** init_args of MNISTDataModule. */
@@ -95,6 +97,7 @@ export const mnistDataArgs = z.strictObject({
   val_size: z.int().min(0).default(5000).describe("Images at the end of the training set kept for validation."),
   flatten: flag(true, "An image is 784 numbers in a row, not [1, 28, 28]."),
   shuffle,
+  num_workers: workers,
 });
 
 /** init_args of CSVDataModule. */
@@ -111,6 +114,7 @@ export const csvDataArgs = z.strictObject({
   seed: z.int().min(0).default(42).describe("What the validation rows are drawn with."),
   standardize: flag(false, "Give every feature mean 0 and deviation 1, by the training rows' statistics."),
   shuffle,
+  num_workers: workers,
 });
 
 /** init_args of ModelCheckpoint: Lightning's. */

@@ -1,8 +1,7 @@
-import { createRequire } from "node:module";
 import { basename, dirname, isAbsolute, relative, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { LtrainError } from "../errors.js";
 import { fileExists, listFolder } from "../io/textFile.js";
+import { importUserFile, loadOwnModules } from "../io/userFile.js";
 import { nearest } from "../nearest.js";
 
 /** A class in a file of the user's: `./net.ts:Net`. */
@@ -43,10 +42,10 @@ export function parseUserClassPath(classPath: string, folder: string): UserClass
 /** Import the user's file, with TypeScript and `ltrain` itself resolved to this running instance, and find the class in it. */
 export async function loadUserClass(path: UserClassPath): Promise<UserClass> {
   if (!(await fileExists(path.file))) return { problem: await missingFile(path) };
-  const own = await ownModules(path.file); // what fails here is ours, not the user's
-  let exported: Modules;
+  await loadOwnModules(); // what fails here is ours, not the user's
+  let exported: Readonly<Record<string, unknown>>;
   try {
-    exported = await importUserModule(path.file, own);
+    exported = await importUserFile(path.file);
   } catch (error) {
     return { problem: `${display(path.file)} cannot be loaded: ${loadProblem(error)}` };
   }
@@ -89,52 +88,6 @@ export function display(file: string): string {
 function firstLine(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return (text.split("\n", 1)[0] ?? text).trim();
-}
-
-/** What a user's file may import without installing anything: ltrain by its public names. */
-const OWN_NAMES = ["ltrain", "ltrain/nn", "ltrain/optim", "ltrain/data", "ltrain/callbacks", "ltrain/checkpoint"];
-
-/** Modules or their exports, by name. */
-type Modules = Readonly<Record<string, unknown>>;
-
-const loaded = new Map<string, Promise<Modules>>();
-
-/** Each file is imported once, so that two class_paths into it share its classes. */
-function importUserModule(file: string, own: Modules): Promise<Modules> {
-  const before = loaded.get(file);
-  if (before !== undefined) return before;
-  const promise = importFresh(file, own);
-  loaded.set(file, promise);
-  return promise;
-}
-
-async function importFresh(file: string, own: Modules): Promise<Modules> {
-  const { createJiti } = await import("jiti");
-  const url = pathToFileURL(file).href;
-  // Lines stay where they are, so that an error's stack names the user's own.
-  const transformOptions = { retainLines: true };
-  const jiti = createJiti(url, { virtualModules: own, interopDefault: false, fsCache: false, transformOptions });
-  return await jiti.import(file);
-}
-
-/**
- * The running instance under its own name: were `ltrain` imported a second time, a user's LightningModule would extend
- * a class that is not ours. zod comes along for `static initArgs` where the user has none installed.
- */
-async function ownModules(file: string): Promise<Modules> {
-  const modules: Record<string, unknown> = {};
-  for (const name of OWN_NAMES) modules[name] = await import(name);
-  if (!canResolve("zod", file)) modules["zod"] = await import("zod");
-  return modules;
-}
-
-function canResolve(name: string, from: string): boolean {
-  try {
-    createRequire(from).resolve(name);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** What went wrong while a user's code ran, as user.failed with the line that threw; anything else stays as it is. */

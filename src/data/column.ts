@@ -3,26 +3,35 @@ import type { DType } from "../storage/dtype.js";
 import { itemSize } from "../storage/dtype.js";
 import type { HostTensor } from "../storage/hostTensor.js";
 import { numelOf } from "../storage/hostTensor.js";
+import { sharedTensor } from "../storage/sharedTensor.js";
+import type { WorkerSource } from "./workerSource.js";
+import { OWN_MODULE } from "./workerSource.js";
 
 /** One tensor of a dataset: rows that can be gathered, perhaps held in a smaller dtype than they are given in. */
 export interface Column {
   readonly length: number;
   gather(indices: readonly number[] | Int32Array): HostTensor;
+  /** How the workers of a DataLoader make this column. */
+  toWorker?(): WorkerSource;
 }
 
 /** The rows of a tensor as they are: one memcpy per row, or one for all when they lie in a row. */
 export function tensorColumn(tensor: HostTensor): Column {
   const { length, shape } = rowsOf(tensor);
-  const rowBytes = numelOf(shape) * itemSize(tensor.dtype);
+  const { dtype } = tensor;
+  const rowBytes = numelOf(shape) * itemSize(dtype);
+  const rows = new Rows(tensor);
   return {
     length,
     gather: (indices) => {
+      const from = rows.bytes;
       const bytes = new Uint8Array(indices.length * rowBytes);
       forEachRow(indices, length, (row, i) => {
-        bytes.set(tensor.bytes.subarray(row * rowBytes, (row + 1) * rowBytes), i * rowBytes);
+        bytes.set(from.subarray(row * rowBytes, (row + 1) * rowBytes), i * rowBytes);
       });
-      return { dtype: tensor.dtype, shape: [indices.length, ...shape], bytes };
+      return { dtype, shape: [indices.length, ...shape], bytes };
     },
+    toWorker: () => ({ module: OWN_MODULE, name: "tensorColumn", args: [rows.shared()] }),
   };
 }
 
@@ -31,11 +40,12 @@ export function pixelColumn(pixels: HostTensor, shape: readonly number[] = pixel
   const { length } = rowsOf(pixels, "uint8");
   const rowSize = numelOf(shape);
   const level = Float32Array.from({ length: 256 }, (_, value) => value / 255);
+  const rows = new Rows(pixels);
   return {
     length,
     gather: (indices) => {
       const values = new Float32Array(indices.length * rowSize);
-      const { bytes } = pixels;
+      const { bytes } = rows;
       forEachRow(indices, length, (row, i) => {
         const from = row * rowSize;
         const to = i * rowSize;
@@ -43,22 +53,44 @@ export function pixelColumn(pixels: HostTensor, shape: readonly number[] = pixel
       });
       return { dtype: "float32", shape: [indices.length, ...shape], bytes: new Uint8Array(values.buffer) };
     },
+    toWorker: () => ({ module: OWN_MODULE, name: "pixelColumn", args: [rows.shared(), shape] }),
   };
 }
 
 /** Class numbers kept as bytes and given as int64, the dtype torch's losses ask for. */
 export function labelColumn(labels: HostTensor): Column {
   const { length } = rowsOf(labels, "uint8");
+  const rows = new Rows(labels);
   return {
     length,
     gather: (indices) => {
+      const classes = rows.bytes;
       const bytes = new Uint8Array(indices.length * 8);
       forEachRow(indices, length, (row, i) => {
-        bytes[i * 8] = labels.bytes[row] ?? 0; // little-endian: the other seven bytes of a small number are zero
+        bytes[i * 8] = classes[row] ?? 0; // little-endian: the other seven bytes of a small number are zero
       });
       return { dtype: "int64", shape: [indices.length], bytes };
     },
+    toWorker: () => ({ module: OWN_MODULE, name: "labelColumn", args: [rows.shared()] }),
   };
+}
+
+/** What a column gathers from: moved to shared memory when workers are to see it, so that it lies there once. */
+class Rows {
+  #tensor: HostTensor;
+
+  constructor(tensor: HostTensor) {
+    this.#tensor = tensor;
+  }
+
+  get bytes(): Uint8Array {
+    return this.#tensor.bytes;
+  }
+
+  shared(): HostTensor {
+    this.#tensor = sharedTensor(this.#tensor);
+    return this.#tensor;
+  }
 }
 
 function rowsOf(tensor: HostTensor, expected?: DType): { readonly length: number; readonly shape: readonly number[] } {

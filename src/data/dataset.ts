@@ -5,6 +5,8 @@ import { defaultCollate } from "./collate.js";
 import type { Collate, Item } from "./collate.js";
 import { tensorColumn } from "./column.js";
 import type { Column } from "./column.js";
+import type { WorkerSource } from "./workerSource.js";
+import { OWN_MODULE } from "./workerSource.js";
 
 export type { Batch } from "./batch.js";
 
@@ -13,12 +15,16 @@ export interface Dataset {
   readonly length: number;
   /** The examples at `indices`, in that order, as one batch. */
   getBatch(indices: readonly number[] | Int32Array): Batch | Promise<Batch>;
+  /** How the workers of a DataLoader make this dataset; without it `numWorkers` must be 0. */
+  toWorker?(): WorkerSource;
 }
 
 /** Examples that are asked for one by one, as a user's own dataset has them: torch's map-style Dataset. */
 export interface ItemDataset {
   readonly length: number;
   getItem(index: number): Item | Promise<Item>;
+  /** How the workers of a DataLoader make this dataset; without it `numWorkers` must be 0. */
+  toWorker?(): WorkerSource;
 }
 
 /** Rows of tensors that belong together: torch's TensorDataset. A batch is the list of their rows. */
@@ -41,6 +47,10 @@ export class TensorDataset implements Dataset {
 
   getBatch(indices: readonly number[] | Int32Array): HostTensor[] {
     return this.#columns.map((column) => column.gather(indices));
+  }
+
+  toWorker(): WorkerSource {
+    return { module: OWN_MODULE, name: "TensorDataset", args: this.#columns };
   }
 }
 
@@ -65,6 +75,10 @@ export class Subset implements Dataset {
     for (let i = 0; i < chosen.length; i += 1) chosen[i] = this.#indices[indices[i] ?? 0] ?? 0;
     return this.#dataset.getBatch(chosen);
   }
+
+  toWorker(): WorkerSource {
+    return { module: OWN_MODULE, name: "Subset", args: [this.#dataset, this.#indices] };
+  }
 }
 
 /** A dataset of single items, brought together by `collate`. */
@@ -83,6 +97,11 @@ export class MapDataset implements Dataset {
 
   async getBatch(indices: readonly number[] | Int32Array): Promise<Batch> {
     return this.#collate(await Promise.all(Array.from(indices, async (index) => this.#items.getItem(index))));
+  }
+
+  toWorker(): WorkerSource {
+    const args = this.#collate === defaultCollate ? [this.#items] : [this.#items, this.#collate];
+    return { module: OWN_MODULE, name: "MapDataset", args };
   }
 }
 

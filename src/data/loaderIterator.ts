@@ -4,6 +4,8 @@ import type { PyValue } from "../pickle/values.js";
 import { Generator, defaultGenerator, randint64, randperm } from "../tensor/generator.js";
 import type { Batch } from "./batch.js";
 import type { Dataset } from "./dataset.js";
+import { WorkerFeed } from "./workerFeed.js";
+import type { WorkerPool, WorkerStates } from "./workerPool.js";
 
 /** What an iterator has to know of its loader. */
 export interface LoaderPlan {
@@ -14,6 +16,12 @@ export interface LoaderPlan {
   readonly generator: Generator | null;
   /** Number of batches. */
   readonly length: number;
+  readonly numWorkers: number;
+  readonly prefetchFactor: number;
+  /** The workers for a pass; null where there are to be none. */
+  takeWorkers(): WorkerPool | null;
+  /** Called with them when the pass is over, or given up. */
+  giveBack(workers: WorkerPool): Promise<void>;
 }
 
 /** The order of one shuffled pass can be found again from one of these, written before it was drawn. */
@@ -29,15 +37,21 @@ export class LoaderIterator implements AsyncIterableIterator<Batch, void> {
   #order: Int32Array | null = null;
   #origin: Origin = null;
   #handedOut = 0;
+  /** What workers are seeded with. */
+  readonly #baseSeed: bigint;
+  #states: WorkerStates = new Map();
+  #feed: WorkerFeed | null = null;
 
   constructor(plan: LoaderPlan, state?: PyDict) {
     this.#plan = plan;
     if (state === undefined) {
-      randint64(plan.generator ?? defaultGenerator); // torch's base_seed for worker processes
+      this.#baseSeed = randint64(plan.generator ?? defaultGenerator); // drawn with and without workers
       return;
     }
     this.#handedOut = readBatches(state, plan);
     this.#origin = readOrigin(state);
+    this.#baseSeed = asBigInt(state.get("base_seed")) ?? 0n;
+    this.#states = readWorkerStates(state, plan);
     // A generator of the loader's own must stand where it stood, also when no batch is left.
     if (this.#origin?.kind === "generator") this.#orderOfPass();
   }
@@ -52,26 +66,67 @@ export class LoaderIterator implements AsyncIterableIterator<Batch, void> {
   }
 
   async next(): Promise<IteratorResult<Batch, void>> {
-    const { dataset, batchSize, dropLast } = this.#plan;
-    const start = this.#handedOut * batchSize;
-    const end = Math.min(start + batchSize, dataset.length);
-    // A pass that is over draws nothing; a pass over nothing has nothing to draw.
-    if (start >= end || (dropLast && end - start < batchSize)) return { done: true, value: undefined };
-    const indices = this.#orderOfPass()?.subarray(start, end) ?? rangeOf(start, end);
+    const indices = this.#indicesOf(this.#handedOut);
+    if (indices === null) return this.return();
+    const batch = await this.#make(this.#handedOut, indices);
     this.#handedOut += 1;
-    return { done: false, value: await dataset.getBatch(indices) };
+    // Whoever counts batches does not ask for one after the last.
+    if (this.#indicesOf(this.#handedOut) === null) await this.return();
+    return { done: false, value: batch };
+  }
+
+  /** Give the pass up, or end it: its workers go. */
+  async return(): Promise<IteratorResult<Batch, void>> {
+    const feed = this.#feed;
+    if (feed !== null) {
+      this.#states = feed.statesAfter(this.#handedOut);
+      this.#feed = null;
+      await this.#plan.giveBack(feed.pool);
+    }
+    return { done: true, value: undefined };
   }
 
   /** Where this pass stands after `batches` batches, in plain types; `DataLoader.iterate` takes it. */
   state(batches = this.#handedOut): PyDict {
     const origin = this.#origin;
-    return PyDict.from({
+    const { batchSize, dataset, numWorkers } = this.#plan;
+    const state = PyDict.from({
       batches,
-      batch_size: this.#plan.batchSize,
-      num_examples: this.#plan.dataset.length,
+      batch_size: batchSize,
+      num_examples: dataset.length,
       sampler_seed: origin?.kind === "seed" ? origin.seed : null,
       generator_state: origin?.kind === "generator" ? origin.state : null,
     });
+    if (numWorkers === 0) return state;
+    const states = this.#feed?.statesAfter(batches) ?? this.#states;
+    return state
+      .set("base_seed", this.#baseSeed)
+      .set("num_workers", numWorkers)
+      .set("worker_states", new PyDict([...states]));
+  }
+
+  /** The examples of a batch; null after the last one. A pass over nothing has nothing to draw. */
+  #indicesOf(batch: number): Int32Array | null {
+    const { dataset, batchSize, dropLast } = this.#plan;
+    const start = batch * batchSize;
+    const end = Math.min(start + batchSize, dataset.length);
+    if (start >= end || (dropLast && end - start < batchSize)) return null;
+    return this.#orderOfPass()?.subarray(start, end) ?? rangeOf(start, end);
+  }
+
+  async #make(batch: number, indices: Int32Array): Promise<Batch> {
+    this.#feed ??= this.#startWorkers();
+    return this.#feed === null ? this.#plan.dataset.getBatch(indices) : this.#feed.take(batch);
+  }
+
+  /** Not before the first batch is asked for: an iterator may be made for its state alone. */
+  #startWorkers(): WorkerFeed | null {
+    const pool = this.#plan.takeWorkers();
+    if (pool === null) return null;
+    const indicesOf = (batch: number): Int32Array | null => this.#indicesOf(batch);
+    const { prefetchFactor } = this.#plan;
+    const [baseSeed, states, first] = [this.#baseSeed, this.#states, this.#handedOut];
+    return new WorkerFeed({ pool, prefetchFactor, baseSeed, states, first, indicesOf });
   }
 
   /** The permutation of this pass, drawn once; null where examples come in their own order. */
@@ -133,9 +188,34 @@ function describeState(value: PyValue | undefined): string {
   return typeof value === "number" || typeof value === "bigint" ? String(value) : typeof value;
 }
 
+/** The workers' generators: batches are theirs by turns, so in mid-pass their number must be the same. */
+function readWorkerStates(state: PyDict, plan: LoaderPlan): WorkerStates {
+  const states = new Map<number, Uint8Array>();
+  const saved = state.get("worker_states");
+  for (const [worker, bytes] of saved instanceof PyDict ? saved : []) {
+    if (typeof worker === "number" && bytes instanceof Uint8Array) states.set(worker, bytes);
+  }
+  const before = state.get("num_workers");
+  const batches = state.get("batches");
+  const inMidPass = typeof batches === "number" && batches > 0 && batches < plan.length;
+  if (inMidPass && states.size > 0 && before !== plan.numWorkers) {
+    throw new LtrainError(
+      "checkpoint.mismatch",
+      `the checkpoint stands in a pass whose ${describeState(before)} workers drew random numbers; ` +
+        `here num_workers is ${plan.numWorkers}, and they would draw others`,
+      { hint: "resume with the same num_workers, or from a checkpoint at the end of an epoch" },
+    );
+  }
+  return states;
+}
+
+function asBigInt(value: PyValue | undefined): bigint | null {
+  return typeof value === "number" || typeof value === "bigint" ? BigInt(value) : null;
+}
+
 function readOrigin(state: PyDict): Origin {
-  const seed = state.get("sampler_seed");
-  if (typeof seed === "number" || typeof seed === "bigint") return { kind: "seed", seed: BigInt(seed) };
+  const seed = asBigInt(state.get("sampler_seed"));
+  if (seed !== null) return { kind: "seed", seed };
   const bytes = state.get("generator_state");
   return bytes instanceof Uint8Array ? { kind: "generator", state: bytes } : null;
 }

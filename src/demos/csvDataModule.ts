@@ -26,6 +26,8 @@ export interface CSVDataModuleArgs {
   /** Give every feature mean 0 and deviation 1, by the training rows' statistics. */
   readonly standardize?: boolean;
   readonly shuffle?: boolean;
+  /** Threads that make batches while a step runs; 0 for none. */
+  readonly num_workers?: number;
 }
 
 interface Parts {
@@ -42,8 +44,8 @@ export class CSVDataModule extends LightningDataModule {
   constructor(args: CSVDataModuleArgs) {
     super();
     const { path, target, batch_size = 32, task = "classification", val_split = 0.2, val_rows = "random" } = args;
-    const { seed = 42, standardize: isStandardized = false, shuffle = true } = args;
-    this.#args = { path, target, batch_size, task, val_split, val_rows, seed, standardize: isStandardized, shuffle };
+    const { seed = 42, standardize = false, shuffle = true, num_workers = 0 } = args;
+    this.#args = { path, target, batch_size, task, val_split, val_rows, seed, standardize, shuffle, num_workers };
     this.saveHyperparameters(this.#args);
   }
 
@@ -75,12 +77,14 @@ export class CSVDataModule extends LightningDataModule {
 
   override trainDataloader(): DataLoader {
     const { data, train } = this.#ready();
-    return new DataLoader(new Subset(data, train), { batchSize: this.#args.batch_size, shuffle: this.#args.shuffle });
+    const { batch_size: batchSize, shuffle, num_workers: numWorkers } = this.#args;
+    return new DataLoader(new Subset(data, train), { batchSize, shuffle, numWorkers });
   }
 
   override valDataloader(): DataLoader | null {
     const { data, val } = this.#ready();
-    return val.length === 0 ? null : new DataLoader(new Subset(data, val), { batchSize: this.#args.batch_size });
+    const { batch_size: batchSize, num_workers: numWorkers } = this.#args;
+    return val.length === 0 ? null : new DataLoader(new Subset(data, val), { batchSize, numWorkers });
   }
 
   #ready(): Parts {

@@ -19,6 +19,8 @@ export interface MNISTDataModuleArgs {
   readonly flatten?: boolean;
   /** Whether training sees the images in a new order every epoch. */
   readonly shuffle?: boolean;
+  /** Threads that make batches while a step runs; 0 for none. */
+  readonly num_workers?: number;
 }
 
 /** MNIST: 55,000 images to train on, 5,000 to validate on, and the 10,000 of its test set for testing only. */
@@ -30,7 +32,8 @@ export class MNISTDataModule extends LightningDataModule {
   constructor(args: MNISTDataModuleArgs = {}) {
     super();
     const { data_dir = null, batch_size = 32, val_size = 5000, flatten = true, shuffle = true } = args;
-    this.#args = { data_dir, batch_size, val_size, flatten, shuffle };
+    const { num_workers = 0 } = args;
+    this.#args = { data_dir, batch_size, val_size, flatten, shuffle, num_workers };
     this.saveHyperparameters(this.#args);
   }
 
@@ -47,19 +50,21 @@ export class MNISTDataModule extends LightningDataModule {
   override trainDataloader(): DataLoader {
     const train = this.#images();
     const kept = indexRange(0, train.length - this.#args.val_size);
-    return new DataLoader(new Subset(train, kept), { batchSize: this.#args.batch_size, shuffle: this.#args.shuffle });
+    const { batch_size: batchSize, shuffle, num_workers: numWorkers } = this.#args;
+    return new DataLoader(new Subset(train, kept), { batchSize, shuffle, numWorkers });
   }
 
   override valDataloader(): DataLoader | null {
-    const { val_size: valSize, batch_size: batchSize } = this.#args;
+    const { val_size: valSize, batch_size: batchSize, num_workers: numWorkers } = this.#args;
     if (valSize === 0) return null;
     const train = this.#images();
-    return new DataLoader(new Subset(train, indexRange(train.length - valSize, train.length)), { batchSize });
+    const kept = indexRange(train.length - valSize, train.length);
+    return new DataLoader(new Subset(train, kept), { batchSize, numWorkers });
   }
 
   override testDataloader(): DataLoader {
     if (this.#test === null) throw notSetUp("test");
-    return new DataLoader(this.#test, { batchSize: this.#args.batch_size });
+    return new DataLoader(this.#test, { batchSize: this.#args.batch_size, numWorkers: this.#args.num_workers });
   }
 
   #images(): Dataset {

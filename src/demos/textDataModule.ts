@@ -18,6 +18,8 @@ export interface TextDataModuleArgs {
   /** Characters from one training example's beginning to the next one's. */
   readonly stride?: number;
   readonly shuffle?: boolean;
+  /** Threads that make batches while a step runs; 0 for none. */
+  readonly num_workers?: number;
 }
 
 /** A text file as rows of characters: the model is to guess the one that follows each. */
@@ -30,8 +32,8 @@ export class TextDataModule extends LightningDataModule {
   constructor(args: TextDataModuleArgs) {
     super();
     const { path, block_size = 64, batch_size = 32, vocab_size = 96, val_split = 0.1 } = args;
-    const { stride = 1, shuffle = true } = args;
-    this.#args = { path, block_size, batch_size, vocab_size, val_split, stride, shuffle };
+    const { stride = 1, shuffle = true, num_workers = 0 } = args;
+    this.#args = { path, block_size, batch_size, vocab_size, val_split, stride, shuffle, num_workers };
     this.saveHyperparameters(this.#args);
   }
 
@@ -65,13 +67,14 @@ export class TextDataModule extends LightningDataModule {
   }
 
   override trainDataloader(): DataLoader {
-    const { batch_size: batchSize, shuffle } = this.#args;
-    return new DataLoader(ready(this.#train), { batchSize, shuffle });
+    const { batch_size: batchSize, shuffle, num_workers: numWorkers } = this.#args;
+    return new DataLoader(ready(this.#train), { batchSize, shuffle, numWorkers });
   }
 
   override valDataloader(): DataLoader | null {
     const val = ready(this.#val);
-    return val.length === 0 ? null : new DataLoader(val, { batchSize: this.#args.batch_size });
+    const { batch_size: batchSize, num_workers: numWorkers } = this.#args;
+    return val.length === 0 ? null : new DataLoader(val, { batchSize, numWorkers });
   }
 
   /** The vocabulary, so that a number means the same character wherever the training goes on. */

@@ -54,9 +54,9 @@ export class EvaluationLoop {
     const context = this.#context;
     const before = context.hookLogs.into(this.results);
     const restoreModes = evalMode(context.module);
+    const batches = loader.iterate();
     try {
       this.progress.resetOnRun();
-      const batches = loader.iterate();
       await callHooks(context, "onValidationStart", []);
       await callHooks(context, "onValidationEpochStart", []);
       for (let i = 0; i < numBatches; i += 1) {
@@ -71,6 +71,7 @@ export class EvaluationLoop {
       if (!sanityChecking) await this.#logEpoch();
       await callHooks(context, "onValidationEnd", []);
     } finally {
+      await batches.return();
       restoreModes();
       context.hookLogs.into(before);
       this.results.reset();

@@ -56,6 +56,7 @@ export class FitLoop {
       this.batches = next ?? loader.iterate();
       next = null;
       await epochLoop.run(this.batches, finishBatch);
+      await this.batches.return();
       // An epoch that the user interrupts is not over: a checkpoint written now goes on inside it.
       if (epochLoop.isLastBatch || !epochLoop.interrupted) await this.#endEpoch();
       reason = this.#stopReason();

@@ -162,11 +162,15 @@ export class FitRun implements LoopContext, LiveState {
     }
   }
 
-  /** Give back what waits on the device. */
-  release(): void {
+  /** Give back what waits on the device, and end the data workers. */
+  async release(): Promise<void> {
     this.#isOver = true;
+    const { validation } = this.epochLoop;
     this.epochLoop.dispose();
-    this.epochLoop.validation.dispose();
+    validation.dispose();
+    await this.fitLoop.batches?.return();
+    await this.#trainLoader?.close();
+    await validation.loader?.close();
   }
 
   get #validates(): boolean {

@@ -180,7 +180,7 @@ export class Trainer implements TrainerState {
       await this.#fail(context, error);
       throw error;
     } finally {
-      this.#run?.release();
+      await this.#run?.release();
       module.trainer = null;
       await this.#executor?.dispose();
       this.#executor = null;

@@ -26,6 +26,7 @@ async function run(
   folder: string,
   save: readonly number[],
   ckptPath: string | null = null,
+  numWorkers = 0,
 ): Promise<Ran> {
   seedEverything(seed);
   const module = new Masked();
@@ -38,7 +39,7 @@ async function run(
     defaultRootDir: folder,
     callbacks: [losses, new SaveAtBatches(folder, save)],
   });
-  await trainer.fit(module, new Rows(fixtureRows(22), { batchSize: 8, shuffle: true }), { ckptPath });
+  await trainer.fit(module, new Rows(fixtureRows(22), { batchSize: 8, shuffle: true, numWorkers }), { ckptPath });
   return { losses: losses.losses, weights: await weightsOf(module) };
 }
 
@@ -51,6 +52,21 @@ test("with shuffling and dropout, N steps, a resume and N steps are 2N steps, an
       const rest = await run(batch, folder, [], join(folder, `batch${batch}.ckpt`));
       expect([batch, rest.losses]).toEqual([batch, whole.losses.slice(batch)]);
       expect([batch, rest.weights]).toEqual([batch, whole.weights]);
+    }
+  });
+});
+
+test("data workers change no bit, neither in a run of its own nor in one that goes on with them or without them", async () => {
+  await inTemporaryFolder(async (folder) => {
+    const whole = await run(42, folder, []);
+    expect(await run(42, folder, [2, 3], null, 2)).toEqual(whole);
+    for (const [batch, numWorkers] of [
+      [2, 2],
+      [3, 2],
+      [2, 0],
+    ] as const) {
+      const rest = await run(batch, folder, [], join(folder, `batch${batch}.ckpt`), numWorkers);
+      expect([batch, rest]).toEqual([batch, { losses: whole.losses.slice(batch), weights: whole.weights }]);
     }
   });
 });

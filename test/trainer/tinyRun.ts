@@ -111,16 +111,24 @@ export class ValidatedAutoEncoder extends TinyAutoEncoder {
 /** Rows in batches, for training and, if asked, for validation. */
 export class Rows extends LightningDataModule {
   readonly #rows: HostTensor;
-  readonly #options: { readonly batchSize: number; readonly shuffle: boolean; readonly validate: boolean };
+  readonly #options: {
+    readonly batchSize: number;
+    readonly shuffle: boolean;
+    readonly validate: boolean;
+    readonly numWorkers: number;
+  };
 
-  constructor(rows: HostTensor, options: { batchSize: number; shuffle?: boolean; validate?: boolean }) {
+  constructor(
+    rows: HostTensor,
+    options: { batchSize: number; shuffle?: boolean; validate?: boolean; numWorkers?: number },
+  ) {
     super();
     this.#rows = rows;
-    this.#options = { shuffle: false, validate: false, ...options };
+    this.#options = { shuffle: false, validate: false, numWorkers: 0, ...options };
   }
   trainDataloader(): DataLoader {
-    const { batchSize, shuffle } = this.#options;
-    return new DataLoader(new TensorDataset(this.#rows), { batchSize, shuffle });
+    const { batchSize, shuffle, numWorkers } = this.#options;
+    return new DataLoader(new TensorDataset(this.#rows), { batchSize, shuffle, numWorkers });
   }
   override valDataloader(): DataLoader | null {
     if (!this.#options.validate) return null;
