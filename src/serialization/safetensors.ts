@@ -4,9 +4,9 @@ import { DTYPES, itemSize } from "../storage/dtype.js";
 import type { DType } from "../storage/dtype.js";
 import { numelOf } from "../storage/hostTensor.js";
 import { contiguousStride, StoredTensor } from "../storage/storedTensor.js";
-import type { Storage } from "../storage/storedTensor.js";
 import { JsonError, JsonNumber, parseJson } from "./json.js";
 import type { Json } from "./json.js";
+import { sourceStorage } from "./sourceStorage.js";
 
 /** A safetensors file: named tensors whose bytes are still in the file, and a few strings. */
 export interface SafetensorsFile {
@@ -40,7 +40,7 @@ export async function readSafetensors(source: ByteSource): Promise<SafetensorsFi
   checkCoverage(entries, dataBytes);
   const tensors = new Map<string, StoredTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
-    const storage = slice(source, dataStart + begin, dataStart + end);
+    const storage = sourceStorage(source, dataStart + begin, end - begin, `tensor "${name}"`);
     tensors.set(name, new StoredTensor({ dtype, shape, stride: contiguousStride(shape), storageOffset: 0, storage }));
   }
   return { tensors, metadata: readMetadata(header.get(METADATA)) };
@@ -152,10 +152,6 @@ function readMetadata(value: Json | undefined): ReadonlyMap<string, string> {
     metadata.set(key, text);
   }
   return metadata;
-}
-
-function slice(source: ByteSource, start: number, end: number): Storage {
-  return { byteLength: end - start, read: (from, to) => source.read(start + from, start + to) };
 }
 
 function malformed(message: string, cause?: unknown): LtrainError {

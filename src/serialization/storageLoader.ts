@@ -2,7 +2,7 @@ import { LtrainError } from "../errors.js";
 import { PyGlobal, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import type { ZipEntry } from "../zip/zipReader.js";
-import { isStorageClass, RecordStorage, storageItemSize, SwappedStorage } from "./torchStorage.js";
+import { isStorageClass, RecordStorage, storageItemSize, SwappedStorage, swapWidthOf } from "./torchStorage.js";
 
 /** What persistent ids mean in a torch zip: `('storage', class, key, location, numel)` names the record `data/<key>`. */
 export function storageLoader(
@@ -21,7 +21,8 @@ export function storageLoader(
     const entry = recordOf(key);
     if (entry === undefined) throw malformed(`storage "${key}" has no record in the archive`);
     checkLength(key, numel * storageItemSize(storageClass), entry.byteLength);
-    const storage = byteOrder === "little" ? new RecordStorage(entry) : new SwappedStorage(entry, storageClass);
+    const record = new RecordStorage(entry);
+    const storage = byteOrder === "little" ? record : new SwappedStorage(record, swapWidthOf(storageClass));
     const loaded = new PyStorage(storageClass, storage, location);
     storages.set(key, loaded);
     return loaded;

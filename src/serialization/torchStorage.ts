@@ -56,24 +56,31 @@ export class RecordStorage implements Storage {
   }
 }
 
-/** The same for a file from a big-endian machine: every number is turned round when it is read. */
+/** Bytes of what is turned round in a storage of a big-endian machine: a complex number is two numbers; bytes have no order. */
+export function swapWidthOf(storageClass: PyGlobal): number {
+  const dtype = STORAGE_DTYPES.get(storageClass.name);
+  return dtype === undefined ? 1 : itemSize(dtype) / (dtype.startsWith("complex") ? 2 : 1);
+}
+
+/** A storage from a big-endian machine: every number of `width` bytes is turned round when it is read. */
 export class SwappedStorage implements Storage {
-  readonly #entry: ZipEntry;
+  readonly #storage: Storage;
   readonly #width: number;
-  constructor(entry: ZipEntry, storageClass: PyGlobal) {
-    this.#entry = entry;
-    const dtype = STORAGE_DTYPES.get(storageClass.name);
-    // An UntypedStorage has bytes, which have no order; a complex number is two numbers, and each is turned by itself.
-    this.#width = dtype === undefined ? 1 : itemSize(dtype) / (dtype.startsWith("complex") ? 2 : 1);
+  constructor(storage: Storage, width: number) {
+    this.#storage = storage;
+    this.#width = width;
   }
   get byteLength(): number {
-    return this.#entry.byteLength;
+    return this.#storage.byteLength;
+  }
+  get name(): string | undefined {
+    return this.#storage.name;
   }
   async read(start: number, end: number): Promise<Uint8Array> {
     const width = this.#width;
     const first = Math.floor(start / width) * width;
     const last = Math.min(Math.ceil(end / width) * width, this.byteLength);
-    const bytes = (await this.#entry.read(first, last)).slice();
+    const bytes = (await this.#storage.read(first, last)).slice();
     if (bytes.byteLength % width === 0) swapInPlace(bytes, width);
     return bytes.subarray(start - first, end - first);
   }
