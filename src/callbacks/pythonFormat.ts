@@ -1,5 +1,6 @@
 import { pythonFloat } from "../pickle/pythonFloat.js";
 import { LtrainError } from "../errors.js";
+import { decimalExponent, exponentialDigits, fixedDigits } from "../pickle/pythonDigits.js";
 
 /** Python's format specification: [[fill]align][sign][z][#][0][width][grouping][.precision][type]. */
 const SPEC = /^(?:(.)?([<>=^]))?([-+ ])?(z)?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([a-zA-Z%])?$/su;
@@ -57,13 +58,13 @@ function digitsOf(value: number, type: string | undefined, precision: number | u
   switch (type) {
     case "f":
     case "F":
-      return fixed(value, precision ?? 6);
+      return fixedDigits(value, precision ?? 6);
     case "%":
-      return `${fixed(value * 100, precision ?? 6)}%`;
+      return `${fixedDigits(value * 100, precision ?? 6)}%`;
     case "e":
-      return exponential(value, precision ?? 6);
+      return exponentialDigits(value, precision ?? 6);
     case "E":
-      return exponential(value, precision ?? 6).toUpperCase();
+      return exponentialDigits(value, precision ?? 6).toUpperCase();
     case "g":
     case "G":
     case "n": {
@@ -77,56 +78,15 @@ function digitsOf(value: number, type: string | undefined, precision: number | u
   }
 }
 
-function fixed(value: number, precision: number): string {
-  const digits = scaled(value, precision)
-    .toString()
-    .padStart(precision + 1, "0");
-  return precision === 0 ? digits : `${digits.slice(0, -precision)}.${digits.slice(-precision)}`;
-}
-
-function exponential(value: number, precision: number): string {
-  const exponent = decimalExponent(value, precision);
-  const digits = scaled(value, precision - exponent).toString();
-  const mantissa = precision === 0 ? digits : `${digits.slice(0, 1)}.${digits.slice(1).padEnd(precision, "0")}`;
-  return `${mantissa}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
-}
-
-/** The power of ten of the first digit once `value` is rounded to `precision` digits behind it. */
-function decimalExponent(value: number, precision: number): number {
-  if (value === 0) return 0;
-  const guess = Math.floor(Math.log10(value)) - 1; // the logarithm may be off by one, so begin below
-  for (let exponent = guess; ; exponent += 1) {
-    if (scaled(value, precision - exponent) < 10n ** BigInt(precision + 1)) return exponent;
-  }
-}
-
-/** `value` times 10^power, rounded as Python rounds: exactly, halves to the even neighbour. toFixed rounds halves up. */
-function scaled(value: number, power: number): bigint {
-  const bits = new DataView(new ArrayBuffer(8));
-  bits.setFloat64(0, value);
-  const raw = bits.getBigUint64(0);
-  const biased = Number((raw >> 52n) & 0x7ffn);
-  let numerator = (raw & 0xfffffffffffffn) | (biased === 0 ? 0n : 1n << 52n);
-  let denominator = 1n;
-  const binary = Math.max(biased, 1) - 1075;
-  if (binary >= 0) numerator <<= BigInt(binary);
-  else denominator <<= BigInt(-binary);
-  if (power >= 0) numerator *= 10n ** BigInt(power);
-  else denominator *= 10n ** BigInt(-power);
-  const whole = numerator / denominator;
-  const twice = (numerator % denominator) * 2n;
-  return twice > denominator || (twice === denominator && whole % 2n === 1n) ? whole + 1n : whole;
-}
-
 /** Significant digits without trailing zeros, exponential where that is shorter: Python's "g", or a bare precision. */
 function general(value: number, precision: number, keepsPoint: boolean): string {
   const exponent = decimalExponent(value, precision - 1);
   const limit = keepsPoint ? precision - 1 : precision;
   if (exponent < -4 || exponent >= limit) {
-    const [mantissa = "", power = ""] = exponential(value, precision - 1).split("e");
+    const [mantissa = "", power = ""] = exponentialDigits(value, precision - 1).split("e");
     return `${trimmed(mantissa)}e${power}`;
   }
-  const text = trimmed(fixed(value, Math.max(precision - 1 - exponent, 0)));
+  const text = trimmed(fixedDigits(value, Math.max(precision - 1 - exponent, 0)));
   return keepsPoint && !text.includes(".") ? `${text}.0` : text;
 }
 

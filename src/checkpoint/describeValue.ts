@@ -1,6 +1,7 @@
 import { pythonFloat } from "../pickle/pythonFloat.js";
 import { PyComplex, PyFloat, PyGlobal, PyObject, PySet, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
+import { knownValueOf } from "../serialization/knownValue.js";
 import { StoredTensor } from "../storage/storedTensor.js";
 
 /** Deeper than this, a container is shown as "..."; no one reads further on a line. */
@@ -29,8 +30,16 @@ export function describeValue(value: PyValue, depth = 0): string {
   return `{${listed([...value], ([key, item]) => `${inner(key)}: ${inner(item)}`)}}`;
 }
 
-/** `<pathlib.PosixPath('a', 'b')>`, `<argparse.Namespace() {'lr': 0.1}>`: what the pickle says, not what it would make. */
+/**
+ * `pathlib.PosixPath('a/b')`, `numpy.float64(1.5)` where the class is known; else what the pickle says, not what it would
+ * make: `<argparse.Namespace() {'lr': 0.1}>`.
+ */
 function describeObject(value: PyObject, inner: (item: PyValue) => string): string {
+  const known = knownValueOf(value);
+  if (known !== undefined) {
+    const isNumber = /^numpy\.(?:bool|u?int|float|complex)\d*$/.test(known.type);
+    return `${known.type}(${isNumber ? known.text : pythonString(known.text)})`;
+  }
   const args = value.args instanceof PyTuple ? listed(value.args.items, inner) : "";
   const items = value.listItems.length > 0 ? ` ${inner(value.listItems)}` : "";
   const entries = value.dictItems.size > 0 ? ` ${inner(value.dictItems)}` : "";
@@ -51,7 +60,9 @@ export function pythonString(text: string): string {
     .replaceAll(quote, `\\${quote}`)
     .replaceAll("\n", "\\n")
     .replaceAll("\r", "\\r")
-    .replaceAll("\t", "\\t");
+    .replaceAll("\t", "\\t")
+    // eslint-disable-next-line no-control-regex -- the very characters that Python escapes
+    .replace(/[\u0000-\u001f\u007f]/g, (unit) => `\\x${unit.charCodeAt(0).toString(16).padStart(2, "0")}`);
   return quote + escaped + quote;
 }
 

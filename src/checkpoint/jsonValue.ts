@@ -1,5 +1,7 @@
-import { PyComplex, PyDict, PyFloat, PyGlobal, PySet, PyStorage, PyTuple } from "../pickle/values.js";
+import { asDict } from "../pickle/convert.js";
+import { PyComplex, PyDict, PyFloat, PyGlobal, PyObject, PySet, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
+import { knownValueOf } from "../serialization/knownValue.js";
 import { StoredTensor } from "../storage/storedTensor.js";
 import { className, describeValue } from "./describeValue.js";
 
@@ -11,7 +13,8 @@ const MAX_DEPTH = 200;
 
 /**
  * A value of the file as JSON: tuples and sets become arrays, nan and the infinities and integers beyond 2^53 strings,
- * a tensor its dtype and shape, a foreign object its class and what it was given. A cycle ends in "...".
+ * paths, dates and the like what Python prints of them, a Namespace its dict, a tensor its dtype and shape, any other
+ * foreign object its class and what it was given. A cycle ends in "...".
  */
 export function jsonValue(value: PyValue, path: readonly PyValue[] = []): JsonValue {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
@@ -27,6 +30,19 @@ export function jsonValue(value: PyValue, path: readonly PyValue[] = []): JsonVa
   if (Array.isArray(value)) return value.map(inner);
   if (value instanceof PyTuple || value instanceof PySet) return value.items.map(inner);
   if (value instanceof PyDict) return jsonObject(value, inner);
+  return jsonForeign(value, inner);
+}
+
+function jsonForeign(value: PyObject, inner: (item: PyValue) => JsonValue): JsonValue {
+  const known = knownValueOf(value);
+  if (known?.type === "numpy.bool") return known.text === "True";
+  if (known !== undefined) return /^numpy\.(?:u?int|float)\d/.test(known.type) ? jsonDigits(known.text) : known.text;
+  const [only] = value.args instanceof PyTuple ? value.args.items : [];
+  if (value.className === "torch.Size" && only !== undefined) return inner(only);
+  const dict = asDict(value);
+  if (dict !== undefined && (dict === value.state || value.state === undefined) && only === undefined) {
+    return inner(dict);
+  }
   return {
     class: className(value),
     ...(value.args instanceof PyTuple && value.args.items.length > 0 ? { args: inner(value.args) } : {}),
@@ -34,6 +50,12 @@ export function jsonValue(value: PyValue, path: readonly PyValue[] = []): JsonVa
     ...(value.dictItems.size > 0 ? { entries: inner(value.dictItems) } : {}),
     ...(value.state === undefined ? {} : { state: inner(value.state) }),
   };
+}
+
+/** A number that is written already; digits that a JSON reader would lose stay text. */
+function jsonDigits(text: string): number | string {
+  const number = Number(text);
+  return Number.isFinite(number) && (Number.isSafeInteger(number) || /[.e]/.test(text)) ? number : text;
 }
 
 /** A number as JSON has it; what JSON has no number for is Python's word for it. */

@@ -1,82 +1,145 @@
 import { PyDict, PyObject, PySet, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
+import type { TensorParts } from "../serialization/tensorParts.js";
+import { tensorPartsOf } from "../serialization/tensorParts.js";
 import { StoredTensor } from "../storage/storedTensor.js";
-import { describeValue } from "./describeValue.js";
+import { pythonRepr } from "./pythonRepr.js";
 
-/** A tensor and where in the file's tree it hangs: `state_dict["encoder.0.weight"]`. */
+/** A dense tensor and where in the file's tree it hangs: `state_dict["encoder.0.weight"]`. */
 export interface TensorAtPath {
   readonly path: string;
   readonly tensor: StoredTensor;
 }
 
+/** A tensor of a file: a dense one, or one that is put together of others (sparse, nested, uninitialized). */
+export type AnyTensorAtPath = TensorAtPath | { readonly path: string; readonly parts: TensorParts };
+
+/** One thing inside another: the step from the one to the other as paths spell it, and the thing. */
+export interface Child {
+  /** `state_dict`, `["encoder.0.weight"]`, `[0]`, `.lr`. */
+  readonly step: string;
+  readonly value: PyValue;
+}
+
+/** The path of the root itself. */
+export const ROOT_PATH = "$";
+
 /**
  * Every tensor of a tree in its order. A key of the root is bare when it is a plain name; deeper keys are in brackets,
  * strings as JSON, others as Python's repr; attributes of an object follow a dot. A container that is reached twice is
- * shown where it is reached first, so cycles end.
+ * shown where it is reached first, so cycles end; a tensor is listed under each of its paths.
  */
-export function tensorsOf(root: PyValue): TensorAtPath[] {
-  const found: TensorAtPath[] = [];
+export function allTensorsOf(root: PyValue): AnyTensorAtPath[] {
+  const found: AnyTensorAtPath[] = [];
+  walkTree(root, (value, path) => {
+    if (value instanceof StoredTensor) found.push({ path, tensor: value });
+    const parts = value instanceof PyObject ? tensorPartsOf(value) : undefined;
+    if (parts !== undefined) found.push({ path, parts });
+    return parts === undefined;
+  });
+  return found;
+}
+
+/**
+ * Show every value of a tree with its path, in order, containers before what is in them; `visit` says whether to go into
+ * one. A container is entered once, so cycles end.
+ */
+export function walkTree(root: PyValue, visit: (value: PyValue, path: string) => boolean): void {
   const seen = new Set<object>();
   // A stack of our own: a file may nest deeper than the call stack is.
   const pending: { readonly value: PyValue; readonly path: string }[] = [{ value: root, path: "" }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { value, path } = next;
-    if (value instanceof StoredTensor) {
-      found.push({ path, tensor: value });
-      continue;
-    }
-    if (typeof value !== "object" || value === null || value instanceof Uint8Array || seen.has(value)) continue;
+    if (typeof value === "object" && value !== null && seen.has(value)) continue;
+    if (!visit(value, path === "" ? ROOT_PATH : path) || !isContainer(value)) continue;
     seen.add(value);
-    const children = childrenOf(value, path);
+    const children = childrenOf(value, path === "");
     for (let index = children.length - 1; index >= 0; index -= 1) {
       const child = children[index];
-      if (child !== undefined) pending.push(child);
+      if (child !== undefined) pending.push({ value: child.value, path: path + child.step });
     }
   }
-  return found;
 }
 
-function childrenOf(value: PyValue, path: string): { value: PyValue; path: string }[] {
-  if (Array.isArray(value)) return indexed(value, path);
-  if (value instanceof PyTuple || value instanceof PySet) return indexed(value.items, path);
-  if (value instanceof PyDict) return [...entriesOf(value, path), ...attributesOf(value.attributes, path)];
+function isContainer(value: PyValue): value is PyValue[] | PyTuple | PyDict | PySet | PyObject {
+  return (
+    Array.isArray(value) ||
+    value instanceof PyTuple ||
+    value instanceof PyDict ||
+    value instanceof PySet ||
+    value instanceof PyObject
+  );
+}
+
+/** The dense tensors of a tree; those that others are put together of are under a name of their own: `adj.indices`. */
+export function tensorsOf(root: PyValue): TensorAtPath[] {
+  return allTensorsOf(root).flatMap((each) => ("tensor" in each ? [each] : partsAtPath(each.path, each.parts)));
+}
+
+/** The dense tensors that one tensor is put together of. */
+export function partsAtPath(path: string, { parts }: TensorParts): TensorAtPath[] {
+  return [...parts].map(([name, tensor]) => ({ path: `${path}.${name}`, tensor }));
+}
+
+/** What lies directly in a value, each with the step that leads to it; `isRoot` makes plain names bare. */
+export function childrenOf(value: PyValue, isRoot = false): Child[] {
+  if (Array.isArray(value)) return indexed(value);
+  if (value instanceof PyTuple || value instanceof PySet) return indexed(value.items);
+  if (value instanceof PyDict) return [...entriesOf(value, isRoot), ...attributesOf(value.attributes)];
   if (value instanceof PyObject) {
     return [
-      ...(value.args instanceof PyTuple ? indexed(value.args.items, path) : []),
-      ...indexed(value.listItems, path),
-      ...entriesOf(value.dictItems, path),
-      ...(value.state instanceof PyDict
-        ? attributesOf(value.state, path)
-        : value.state === undefined
-          ? []
-          : [{ value: value.state, path: `${path}.state` }]),
+      ...(value.args instanceof PyTuple ? indexed(argsOf(value, value.args)) : []),
+      ...indexed(value.listItems),
+      ...entriesOf(value.dictItems, isRoot),
+      ...attributesOf(value.kwargs),
+      ...stateOf(value.state),
     ];
   }
   return [];
 }
 
-function indexed(items: readonly PyValue[], path: string): { value: PyValue; path: string }[] {
-  return items.map((value, index) => ({ value, path: `${path}[${index}]` }));
+/** torch.Size((2, 3)) is called with one tuple, and is that tuple. */
+function argsOf(value: PyObject, { items }: PyTuple): readonly PyValue[] {
+  const [only] = items;
+  return value.className === "torch.Size" && only instanceof PyTuple ? only.items : items;
 }
 
-function entriesOf(dict: PyDict, path: string): { value: PyValue; path: string }[] {
-  return [...dict].map(([key, value]) => ({ value, path: `${path}${keyPath(key, path === "")}` }));
+/** Attributes of an object: a dict, or (a dict or None, a dict of slots); anything else is for the class alone to know. */
+function stateOf(state: PyValue | undefined): Child[] {
+  if (state === undefined) return [];
+  const parts = state instanceof PyTuple && state.items.length === 2 ? state.items : [state];
+  const areAttributes = parts.every((part) => part === null || part instanceof PyDict);
+  if (!areAttributes) return [{ step: ".state", value: state }];
+  return parts.flatMap((part) => (part instanceof PyDict ? attributesOf(part) : []));
 }
 
-function attributesOf(attributes: PyDict | undefined, path: string): { value: PyValue; path: string }[] {
-  return [...(attributes ?? [])].map(([key, value]) => ({
+function indexed(items: readonly PyValue[]): Child[] {
+  return items.map((value, index) => ({ step: `[${index}]`, value }));
+}
+
+function entriesOf(dict: PyDict, isRoot: boolean): Child[] {
+  return Array.from(dict, ([key, value]) => ({ step: keyStep(key, isRoot), value }));
+}
+
+function attributesOf(attributes: PyDict | undefined): Child[] {
+  return Array.from(attributes ?? [], ([key, value]) => ({
+    step: `.${typeof key === "string" ? key : pythonRepr(key)}`,
     value,
-    path: `${path}.${typeof key === "string" ? key : describeValue(key)}`,
   }));
 }
 
-function keyPath(key: PyValue, isAtRoot: boolean): string {
-  if (typeof key !== "string") return `[${describeValue(key)}]`;
-  return isAtRoot && /^[A-Za-z_][A-Za-z0-9_-]*$/.test(key) ? key : `["${jsonEscaped(key)}"]`;
+/** How a path spells one key of a dict. */
+export function keyStep(key: PyValue, isRoot: boolean): string {
+  if (typeof key !== "string") return `[${pythonRepr(key)}]`;
+  return isRoot && /^[A-Za-z_][A-Za-z0-9_-]*$/.test(key) ? key : `["${jsonEscaped(key)}"]`;
 }
 
 /** As in JSON, but that half of a surrogate pair stays itself, as Python's json leaves it. */
 function jsonEscaped(text: string): string {
+  if (!NEEDS_ESCAPE.test(text)) return text;
   const parts = text.split(/(\p{Surrogate})/u);
   return parts.map((part, index) => (index % 2 === 1 ? part : JSON.stringify(part).slice(1, -1))).join("");
 }
+
+// eslint-disable-next-line no-control-regex -- the very characters that JSON escapes
+const NEEDS_ESCAPE = /["\\\u0000-\u001f]|\p{Surrogate}/u;

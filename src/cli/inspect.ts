@@ -3,25 +3,18 @@ import { emptyCheckpoint } from "../checkpoint/checkpoint.js";
 import type { OpenedFile } from "../checkpoint/openCheckpoint.js";
 import { atPath, openCheckpoint } from "../checkpoint/openCheckpoint.js";
 import { parseCheckpoint } from "../checkpoint/parseCheckpoint.js";
+import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { PyDict } from "../pickle/values.js";
+import type { InspectOptions, Inspection } from "./inspection.js";
 import { locateCheckpoint } from "./locate.js";
-
-/** What `ltrain inspect` was asked for. */
-export interface InspectOptions {
-  /** A file, or a folder whose newest checkpoint is meant. */
-  readonly path: string;
-  /** The table of every key instead of the summary. */
-  readonly keys: boolean;
-  readonly json: boolean;
-}
 
 /** `ltrain inspect`: what is inside a file, read lazily, with nothing in it run. */
 export async function runInspect(options: InspectOptions, terminal: Terminal): Promise<number> {
   const { path } = await locateCheckpoint(options.path, terminal);
   const file = await openCheckpoint(path);
   try {
-    terminal.stdout.write(`${await describe(file, options, terminal)}\n`);
+    await show({ file, checkpoint: checkpointOf(file) }, options, terminal);
   } catch (error) {
     throw atPath(path, error);
   } finally {
@@ -31,26 +24,61 @@ export async function runInspect(options: InspectOptions, terminal: Terminal): P
 }
 
 /** What each form of the answer needs is loaded when it is the one asked for. */
-async function describe(file: OpenedFile, options: InspectOptions, terminal: Terminal): Promise<string> {
-  const checkpoint = parseOrEmpty(file);
-  if (options.keys && !options.json) {
-    const { describeKeys } = await import("./inspectKeys.js");
-    return describeKeys(checkpoint.stateDict, file.root, terminal.stdout);
+async function show(inspection: Inspection, options: InspectOptions, terminal: Terminal): Promise<void> {
+  if (options.key !== undefined) {
+    await (await import("./inspectKey.js")).writeKey(inspection, options.key, options, terminal);
+    return;
   }
-  const { summarizeCheckpoint } = await import("../checkpoint/summarizeCheckpoint.js");
-  const inspection = { file, checkpoint, summary: await summarizeCheckpoint(checkpoint) };
   if (options.json) {
-    const [{ inspectionJson }, { jsonText }] = await Promise.all([
-      import("./inspectJson.js"),
-      import("./printable.js"),
-    ]);
-    return jsonText(inspectionJson(inspection), 2);
+    await (await import("./inspectJson.js")).writeInspection(inspection, options, terminal);
+    return;
   }
-  const { describeCheckpoint } = await import("./inspectText.js");
-  return describeCheckpoint(inspection, terminal.stdout);
+  const views = viewsOf(inspection, options, terminal);
+  for (const [index, view] of views.entries()) {
+    if (index > 0) terminal.stdout.write("\n");
+    await view();
+  }
 }
 
-/** A file whose root is no dict still has tensors to show. */
-function parseOrEmpty(file: OpenedFile): Checkpoint {
-  return file.root instanceof PyDict ? parseCheckpoint(file.root, file.path) : emptyCheckpoint();
+type View = () => Promise<void>;
+
+/** The views that were asked for, in one order; the overview when none was. */
+function viewsOf(inspection: Inspection, options: InspectOptions, terminal: Terminal): View[] {
+  const { stdout } = terminal;
+  const { file } = inspection;
+  const hasSelection = options.sha256 || options.patterns.length > 0;
+  const isOther = options.stats || options.sizes || options.globals || options.tree;
+  const views: (View | undefined)[] = [
+    options.keys || (hasSelection && !isOther)
+      ? async () => (await import("./inspectKeys.js")).writeKeys(inspection, options, terminal)
+      : undefined,
+    options.tree ? async () => (await import("./inspectTree.js")).writeTree(file.root, stdout) : undefined,
+    options.stats
+      ? async () => (await import("./inspectStats.js")).writeStats(inspection, options, terminal)
+      : undefined,
+    options.sizes ? async () => (await import("./inspectSizes.js")).writeSizes(file, stdout) : undefined,
+    options.globals ? async () => (await import("./inspectGlobals.js")).writeGlobals(file, stdout) : undefined,
+  ];
+  const asked = views.filter((view) => view !== undefined);
+  if (asked.length > 0) return asked;
+  const overview: View = async () => {
+    const { describeCheckpoint } = await import("./inspectText.js");
+    stdout.write(`${await describeCheckpoint(inspection, stdout)}\n`);
+  };
+  return [overview];
+}
+
+/**
+ * The tree as a checkpoint. One that is none (no dict, or parts of types that Lightning does not use) still has tensors
+ * to show; only of a file that says it is Lightning's is that a fault.
+ */
+function checkpointOf(file: OpenedFile): Checkpoint {
+  const { root, path } = file;
+  if (!(root instanceof PyDict)) return emptyCheckpoint();
+  try {
+    return parseCheckpoint(root, path);
+  } catch (error) {
+    if (error instanceof LtrainError && !root.has("pytorch-lightning_version")) return emptyCheckpoint();
+    throw error;
+  }
 }

@@ -1,16 +1,73 @@
 import type { HyperParameters } from "../checkpoint/checkpoint.js";
 import type { JsonValue } from "../checkpoint/jsonValue.js";
 import { jsonNumber, jsonValue } from "../checkpoint/jsonValue.js";
-import { tensorsOf } from "../checkpoint/treePaths.js";
-import type { Inspection } from "./inspection.js";
+import type { CheckpointSummary } from "../checkpoint/summarizeCheckpoint.js";
+import { summarizeCheckpoint } from "../checkpoint/summarizeCheckpoint.js";
+import { tensorDigest } from "../checkpoint/tensorDigest.js";
+import type { Addition, JsonFields } from "../checkpoint/tensorJson.js";
+import { TensorDescriber } from "../checkpoint/tensorJson.js";
+import { allTensorsOf } from "../checkpoint/treePaths.js";
+import type { Terminal } from "../io/console.js";
+import type { StoredTensor } from "../storage/storedTensor.js";
+import { ByteProgress } from "./byteProgress.js";
+import type { InspectOptions, Inspection } from "./inspection.js";
 import { kindOf } from "./inspection.js";
+import { SCHEMA_VERSION, writeJson } from "./jsonWriter.js";
+import type { ListedTensor } from "./listedTensors.js";
+import { denseTensors, selectTensors } from "./listedTensors.js";
 
-/**
- * What `ltrain inspect --json` prints. The members are public: new ones may come, these stay. A part that the file does
- * not have is null.
- */
-export function inspectionJson(inspection: Inspection): JsonValue {
-  const { file, checkpoint, summary } = inspection;
+/** Everything about a file as one JSON object, docs/inspect.md; its tensors are written one by one. */
+export async function writeInspection(
+  inspection: Inspection,
+  options: InspectOptions,
+  terminal: Terminal,
+): Promise<void> {
+  const summary = await summarizeCheckpoint(inspection.checkpoint);
+  const views = await viewsJson(inspection, options);
+  const members = { schema_version: SCHEMA_VERSION, ...headJson(inspection, summary), ...views };
+  const selected = selectTensors(allTensorsOf(inspection.file.root), inspection, options.patterns);
+  const items = tensorsJson(selected, options, terminal);
+  await writeJson(members, { name: "tensors", items }, terminal.stdout);
+}
+
+/** What the views that were asked for besides add to the object. */
+async function viewsJson({ file }: Inspection, options: InspectOptions): Promise<JsonFields> {
+  const views: JsonFields = {};
+  if (options.sizes) views["sizes"] = (await import("./inspectSizes.js")).sizesJson(file);
+  if (options.globals) views["globals"] = (await import("./inspectGlobals.js")).globalsJson(file);
+  if (options.tree) views["tree"] = (await import("./inspectTree.js")).treeJson(file.root);
+  return views;
+}
+
+async function* tensorsJson(
+  selected: readonly (ListedTensor & { readonly found: NonNullable<ListedTensor["found"]> })[],
+  options: InspectOptions,
+  terminal: Terminal,
+): AsyncGenerator<JsonValue> {
+  const isRead = options.sha256 || options.stats;
+  const progress = isRead ? new ByteProgress("reading", denseTensors(selected), terminal.stderr) : undefined;
+  const describer = new TensorDescriber(isRead ? await contentOf(options, progress?.add) : undefined);
+  for (const { found } of selected) yield await describer.describe(found);
+  progress?.end();
+}
+
+/** What is known of a tensor only when it is read; one that has several names is read once. */
+async function contentOf(options: InspectOptions, heard?: (bytes: number) => void): Promise<Addition> {
+  const known = new WeakMap<StoredTensor, JsonFields>();
+  const stats = options.stats ? await import("./inspectStats.js") : undefined;
+  return async (tensor) => {
+    const fields = known.get(tensor) ?? {
+      ...(options.sha256 ? { sha256: await tensorDigest(tensor, heard) } : {}),
+      ...(stats === undefined ? {} : { stats: await stats.statsJson(tensor, options.sha256 ? undefined : heard) }),
+    };
+    known.set(tensor, fields);
+    return fields;
+  };
+}
+
+/** What the file is and what Lightning keeps in it. A part that the file does not have is null. */
+function headJson(inspection: Inspection, summary: CheckpointSummary): JsonFields {
+  const { file, checkpoint } = inspection;
   const { stateDict, loops } = summary;
   const isLightningLike = kindOf(inspection) === "lightning" || checkpoint.loops !== null;
   return {
@@ -73,15 +130,6 @@ export function inspectionJson(inspection: Inspection): JsonValue {
     other_keys: [...checkpoint.rest.keys()],
     metadata: Object.fromEntries(file.metadata),
     foreign_globals: file.foreignGlobals.map(String),
-    tensors: tensorsOf(file.root).map(({ path, tensor }) => ({
-      path,
-      dtype: tensor.dtype,
-      shape: [...tensor.shape],
-      stride: [...tensor.stride],
-      storage_offset: tensor.storageOffset,
-      numel: tensor.numel,
-      bytes: tensor.byteLength,
-    })),
   };
 }
 

@@ -1,43 +1,82 @@
-import type { StateDict } from "../checkpoint/checkpoint.js";
 import { countParameters } from "../checkpoint/countParameters.js";
-import { tensorsOf } from "../checkpoint/treePaths.js";
-import type { PyValue } from "../pickle/values.js";
-import type { StoredTensor } from "../storage/storedTensor.js";
+import { tensorDigest } from "../checkpoint/tensorDigest.js";
+import type { AnyTensorAtPath } from "../checkpoint/treePaths.js";
+import type { Terminal } from "../io/console.js";
+import type { InspectOptions, Inspection } from "./inspection.js";
+import type { ListedTensor } from "./listedTensors.js";
+import { denseTensors, listTensors } from "./listedTensors.js";
 import { printable } from "./printable.js";
-import type { TableStream } from "./table.js";
-import { renderTable } from "./table.js";
+import { ByteProgress } from "./byteProgress.js";
+import { writeTable } from "./table.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
-/** Every key of the state_dict, or every tensor of a file that has none, as a table. */
-export async function describeKeys(stateDict: StateDict, root: PyValue, stream: TableStream): Promise<string> {
-  const { tensors } = stateDict;
-  const names = stateDict.order ?? [...tensors.keys()];
-  if (names.length === 0) return describeLooseTensors(root, stream);
-  const rows = names.map((name) => {
-    const tensor = tensors.get(name);
-    return tensor === undefined ? [name, "(extra state)", "", "", ""] : tensorRow(name, tensor);
-  });
-  const { parameters, bytes, sharedNames } = countParameters(tensors);
-  const total = [plural(names.length, "key"), "", "", formatCount(parameters), formatBytes(bytes)];
-  const table = await renderTable({ head: KEY_HEAD, rows, total, numeric: [3, 4] }, stream);
-  return sharedNames.length === 0 ? table : `${table}\n${sharedNote(sharedNames)}`;
+const COLUMNS = ["dtype", "shape", "parameters", "size"];
+const NUMERIC = [3, 4];
+
+/** Every key of the state_dict, or every tensor that fits the patterns, as a table. */
+export async function writeKeys(inspection: Inspection, options: InspectOptions, terminal: Terminal): Promise<void> {
+  const listed = listTensors(inspection, options.patterns);
+  const { stdout } = terminal;
+  if (listed.length === 0) {
+    stdout.write(options.patterns.length > 0 ? "no tensor fits\n" : "no tensors\n");
+    return;
+  }
+  if (options.sha256) {
+    await writeDigests(listed, terminal);
+    return;
+  }
+  const dense = denseTensors(listed);
+  const { parameters, bytes, sharedNames } = countParameters(new Map(dense.map(({ path, tensor }) => [path, tensor])));
+  const isStateDict =
+    listed.every(({ name, found }) => found?.path !== name) || inspection.file.format === "safetensors";
+  const total = [
+    plural(listed.length, isStateDict ? "key" : "tensor"),
+    "",
+    "",
+    formatCount(parameters),
+    formatBytes(bytes),
+  ];
+  const rows = { [Symbol.iterator]: () => rowsOf(listed) };
+  await writeTable({ head: [isStateDict ? "key" : "path", ...COLUMNS], rows, total, numeric: NUMERIC }, stdout);
+  if (sharedNames.length > 0) stdout.write(`${sharedNote(sharedNames)}\n`);
 }
 
-const KEY_HEAD = ["key", "dtype", "shape", "parameters", "size"];
-
-async function describeLooseTensors(root: PyValue, stream: TableStream): Promise<string> {
-  const found = tensorsOf(root);
-  if (found.length === 0) return "no tensors";
-  const parameters = found.reduce((sum, { tensor }) => sum + tensor.numel, 0);
-  const bytes = found.reduce((sum, { tensor }) => sum + tensor.byteLength, 0);
-  const rows = found.map(({ path, tensor }) => tensorRow(path, tensor));
-  const total = [plural(found.length, "tensor"), "", "", formatCount(parameters), formatBytes(bytes)];
-  return renderTable({ head: ["path", ...KEY_HEAD.slice(1)], rows, total, numeric: [3, 4] }, stream);
+/** The rows are made when they are asked for: a hundred thousand of them need not be kept. */
+function* rowsOf(listed: readonly ListedTensor[]): Generator<string[]> {
+  for (const { name, found } of listed) {
+    yield found === null ? [name, "(extra state)", "", "", ""] : [name, ...describeFound(found)];
+  }
 }
 
-function tensorRow(name: string, tensor: StoredTensor): string[] {
-  const shape = `[${tensor.shape.join(", ")}]`;
-  return [name, tensor.dtype, shape, formatCount(tensor.numel), formatBytes(tensor.byteLength)];
+function describeFound(found: AnyTensorAtPath): string[] {
+  if ("tensor" in found) {
+    const { dtype, shape, numel, byteLength } = found.tensor;
+    return [dtype, shapeText(shape), formatCount(numel), formatBytes(byteLength)];
+  }
+  const { dtype, shape, layout, parts } = found.parts;
+  const dense = [...parts.values()];
+  return [
+    `${dtype ?? "?"} ${layout}`,
+    shape === null ? "?" : shapeText(shape),
+    formatCount(dense.reduce((sum, { numel }) => sum + numel, 0)),
+    formatBytes(dense.reduce((sum, { byteLength }) => sum + byteLength, 0)),
+  ];
+}
+
+/** `[4, 8]`, as the lists show a shape. */
+export function shapeText(shape: readonly number[]): string {
+  return `[${shape.join(", ")}]`;
+}
+
+async function writeDigests(listed: readonly ListedTensor[], terminal: Terminal): Promise<void> {
+  const dense = denseTensors(listed);
+  const progress = new ByteProgress("hashing", dense, terminal.stderr);
+  const rows: string[][] = [];
+  for (const { path, tensor } of dense) {
+    rows.push([path, tensor.dtype, shapeText(tensor.shape), await tensorDigest(tensor, progress.add)]);
+  }
+  progress.end();
+  await writeTable({ head: ["key", "dtype", "shape", "sha256"], rows }, terminal.stdout);
 }
 
 /** A line on names that stand for the same memory. */

@@ -2,7 +2,13 @@ import { describeValue } from "../checkpoint/describeValue.js";
 import { pythonFloat } from "../pickle/pythonFloat.js";
 import type { LoopPosition } from "../checkpoint/loopPosition.js";
 import { describeKind } from "../checkpoint/parseCheckpoint.js";
-import type { CallbackSummary, OptimizerSummary, SchedulerSummary } from "../checkpoint/summarizeCheckpoint.js";
+import type {
+  CallbackSummary,
+  CheckpointSummary,
+  OptimizerSummary,
+  SchedulerSummary,
+} from "../checkpoint/summarizeCheckpoint.js";
+import { summarizeCheckpoint } from "../checkpoint/summarizeCheckpoint.js";
 import { tensorsOf } from "../checkpoint/treePaths.js";
 import { PyDict } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
@@ -11,11 +17,13 @@ import type { Inspection } from "./inspection.js";
 import { kindOf } from "./inspection.js";
 import { printable } from "./printable.js";
 import type { TableStream } from "./table.js";
-import { renderPairs, renderTable, shortened } from "./table.js";
+import { renderPairs, renderTable } from "./table.js";
+import { shortened } from "./textWidth.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
 /** The summary of a file, in lines. */
-export async function describeCheckpoint(inspection: Inspection, stream: TableStream): Promise<string> {
+export async function describeCheckpoint(looked: Inspection, stream: TableStream): Promise<string> {
+  const inspection = { ...looked, summary: await summarizeCheckpoint(looked.checkpoint) };
   const { checkpoint, summary, file } = inspection;
   const lines = [printable(file.path), ...renderPairs(headPairs(inspection))];
   // A terminal would wrap what is too long into a mess; --json and a pipe have it in full.
@@ -55,7 +63,10 @@ export async function describeCheckpoint(inspection: Inspection, stream: TableSt
   return lines.join("\n");
 }
 
-function headPairs(inspection: Inspection): [string, string][] {
+/** A file, and what its checkpoint comes to. */
+type Summarized = Inspection & { readonly summary: CheckpointSummary };
+
+function headPairs(inspection: Summarized): [string, string][] {
   const { file, checkpoint, summary } = inspection;
   const kind = kindOf(inspection);
   const isNumbered = kind === "lightning" || checkpoint.loops !== null || checkpoint.globalStep > 0;
@@ -98,7 +109,7 @@ export function describePosition(loops: LoopPosition): string {
   return epochsProcessed === 0 ? "before the first epoch" : `at the end of epoch ${epochsProcessed - 1}`;
 }
 
-function stateDictTitle({ summary, checkpoint }: Inspection): string {
+function stateDictTitle({ summary, checkpoint }: Summarized): string {
   const { tensors, parameters, bytes, storageBytes } = summary.stateDict;
   const keys = tensors + (checkpoint.stateDict.extraState?.size ?? 0);
   const stored = storageBytes > bytes ? `, ${formatBytes(storageBytes)} stored` : "";
@@ -108,7 +119,7 @@ function stateDictTitle({ summary, checkpoint }: Inspection): string {
 /** The summary is to be read at a glance; --keys and --json have the rest. */
 const MAX_MODULE_ROWS = 40;
 
-async function moduleTable({ summary }: Inspection, stream: TableStream): Promise<string> {
+async function moduleTable({ summary }: Summarized, stream: TableStream): Promise<string> {
   const { modules, sharedNames } = summary.stateDict;
   const rows = modules
     .slice(0, MAX_MODULE_ROWS)

@@ -10,7 +10,8 @@ import { reportError } from "./reportError.js";
  * does. Under --json a failure is one JSON object on stderr.
  */
 export async function main(argv: readonly string[]): Promise<void> {
-  process.exitCode = await run(argv, processTerminal());
+  const color = argv.includes("--no-color") ? false : argv.includes("--color") ? true : undefined;
+  process.exitCode = await run(argv, processTerminal(color));
 }
 
 /** The exit code of a command line; everything is said through `terminal`. */

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { nearest } from "../nearest.js";
+import { addInspect } from "./inspectCommand.js";
 import { splitOverrides } from "./overrides.js";
 
 /** What `train` was asked for; `overrides` are the raw tokens that are no options of its own, in order. */
@@ -31,7 +32,10 @@ export function createProgram(terminal: Terminal, done: (exitCode: number) => vo
     .description("PyTorch Lightning's training run and checkpoint, without Python")
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .option("--debug", "show the stack of a failure") // main looks for it; commander takes it anywhere
+    // main looks for these; commander takes them anywhere
+    .option("--debug", "show the stack of a failure")
+    .option("--color", "colours, also into a file or a pipe (NO_COLOR and FORCE_COLOR are heeded)")
+    .option("--no-color", "no colours")
     .configureOutput({
       writeOut: (text) => {
         terminal.stdout.write(text);
@@ -94,19 +98,6 @@ function addResume(program: Command, terminal: Terminal, done: (exitCode: number
     const ckpt = words[0] === undefined ? {} : { ckpt: words[0] };
     done(await runResume({ ...options, ...ckpt, overrides }, terminal));
   });
-}
-
-function addInspect(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
-  program
-    .command("inspect")
-    .description("show what is inside a checkpoint, a state_dict or a safetensors file; nothing in it is run")
-    .argument("<file>", "a file, or a folder whose newest checkpoint is meant")
-    .option("--keys", "a table of every key of the state_dict", false)
-    .option("--json", "everything as one JSON object", false)
-    .action(async (path: string, { keys, json }: { keys: boolean; json: boolean }) => {
-      const { runInspect } = await import("./inspect.js");
-      done(await runInspect({ path, keys, json }, terminal));
-    });
 }
 
 interface ExtractCommandOptions {
@@ -181,7 +172,8 @@ function refuseUnknownOptions(overrides: readonly string[], command: Command): v
   }
 }
 
-function collect(value: string, before: readonly string[]): readonly string[] {
+/** An option that may be given several times: its values in their order. */
+export function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
 

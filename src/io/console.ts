@@ -7,6 +7,8 @@ export interface ConsoleStream {
   readonly hasColor: boolean;
   /** Write `text` as it is, without adding a line end. */
   write(text: string): void;
+  /** Wait until what was written is on its way; false when nobody reads any more, and the rest need not be made. */
+  drained(): Promise<boolean>;
 }
 
 /** The only screen there is: data goes to `stdout`, everything said about it to `stderr`. */
@@ -25,15 +27,15 @@ export function wantsColor(environment: Readonly<Record<string, string | undefin
   return isTTY && environment["TERM"] !== "dumb";
 }
 
-/** The terminal of this process. */
-export function processTerminal(): Terminal {
-  return { stdout: processStream(process.stdout), stderr: processStream(process.stderr) };
+/** The terminal of this process; `color` is what the user said outright. */
+export function processTerminal(color?: boolean): Terminal {
+  return { stdout: processStream(process.stdout, color), stderr: processStream(process.stderr, color) };
 }
 
 /** `isTTY` and `columns` are absent where there is no terminal, whatever their types say. */
 type MaybeTerminal = Omit<NodeJS.WriteStream, "isTTY" | "columns"> & { isTTY?: boolean; columns?: number };
 
-function processStream(stream: MaybeTerminal): ConsoleStream {
+function processStream(stream: MaybeTerminal, color: boolean | undefined): ConsoleStream {
   let readerIsGone = false;
   // `ltrain inspect x | head -1` ends the pipe early. That is no failure of ours, and no reason to end a training run
   // whose log reader has gone: what follows is written to nobody.
@@ -50,10 +52,18 @@ function processStream(stream: MaybeTerminal): ConsoleStream {
       return columns !== undefined && columns > 0 ? columns : COLUMNS_WITHOUT_TERMINAL;
     },
     get hasColor() {
-      return wantsColor(process.env, stream.isTTY === true);
+      return color ?? wantsColor(process.env, stream.isTTY === true);
     },
     write: (text) => {
       if (!readerIsGone) stream.write(text);
+    },
+    drained: async () => {
+      // An error of the pipe is told in a later turn of the event loop than the write that met it.
+      await new Promise((resolve) => {
+        if (!readerIsGone && stream.writableNeedDrain) stream.once("drain", resolve).once("close", resolve);
+        else setImmediate(resolve);
+      });
+      return !readerIsGone;
     },
   };
 }
@@ -83,6 +93,7 @@ export function recordingTerminal(options: RecordingOptions = {}): RecordingTerm
     write: (text) => {
       written[name] += text;
     },
+    drained: () => Promise.resolve(true),
   });
   return {
     stdout: stream("stdout"),

@@ -36,7 +36,7 @@ test("a value is one line of Python", () => {
   );
   expect(describeValue(tuple(1))).toBe("(1,)");
   expect(describeValue(new PyObject(new PyGlobal("pathlib", "PosixPath"), tuple("a")))).toBe(
-    "<pathlib.PosixPath('a')>",
+    "pathlib.PosixPath('a')",
   );
 });
 

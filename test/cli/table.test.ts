@@ -1,4 +1,5 @@
-import { renderPairs, renderTable, shortened } from "../../src/cli/table.js";
+import { renderPairs, renderTable } from "../../src/cli/table.js";
+import { shortened } from "../../src/cli/textWidth.js";
 
 const LONG = "encoder.layers.11.attention.self.query.weight";
 const content = {
