@@ -3,7 +3,7 @@
  * Runs the executor suite on onnxruntime's WebGPU provider, in one jest process of its own: a driver that ends its
  * process ends no other tests, and shaders are compiled once.
  *
- *   node scripts/test-webgpu.mjs [--gpu] [-- jest's arguments]
+ *   node scripts/test-webgpu.mjs [--gpu] [test files] [-- jest's options]
  *
  * Without --gpu it runs on SwiftShader, a Vulkan driver that computes on the CPU and comes with Debian's chromium
  * (`apt-get install -y chromium libvulkan1`); VK_ICD_FILENAMES names another one. With --gpu it runs on the GPU.
@@ -21,6 +21,7 @@ const SUITE = [
   "test/engine/ortWebgpu",
   "test/engine/lowering",
   "test/optim/trainedRuns",
+  "test/precision/autocastRuns",
 ];
 /** SwiftShader takes seconds to compile the shader of a matrix product. */
 const TEST_MS = 300_000;
@@ -36,6 +37,8 @@ if (!values.gpu && !existsSync(driver)) {
   );
   process.exit(1);
 }
+const options = positionals.filter((argument) => argument.startsWith("-"));
+const files = positionals.filter((argument) => !argument.startsWith("-"));
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { status, signal } = spawnSync(
   process.execPath,
@@ -45,7 +48,8 @@ const { status, signal } = spawnSync(
     join(root, "node_modules/jest/bin/jest.js"),
     "--runInBand",
     `--testTimeout=${TEST_MS}`,
-    ...(positionals.length > 0 ? positionals : SUITE),
+    ...options,
+    ...(files.length > 0 ? files : SUITE),
   ],
   {
     cwd: root,

@@ -52,8 +52,9 @@ async function findCuda(): Promise<GpuState> {
   if (without !== null) return { works: false, reason: without, remedy: NVIDIA_REMEDY };
   const found = await probeProvider("cuda");
   if (!found.works) return { works: false, reason: found.reason, remedy: CUDA_REMEDY };
+  const { halves } = found;
   const device = `CUDA: ${found.name ?? "NVIDIA device"}`;
-  const open = (): Promise<Executor> => ortExecutor({ target: { kind: "cuda", name: device } });
+  const open = (): Promise<Executor> => ortExecutor({ target: { kind: "cuda", name: device, halves } });
   return { works: true, device, driver: found.driver, isAutomatic: true, open };
 }
 
@@ -85,7 +86,8 @@ export function webgpuState(found: ProbeResult, softwareIsWanted: boolean, witho
     const reason = `its only device is ${found.name ?? "one without a name"}, which computes on the CPU`;
     return { works: false, reason, remedy: `${VULKAN_REMEDY}; ${SOFTWARE_GPU}=1 takes it all the same, slowly` };
   }
+  const { halves } = found;
   const device = `WebGPU: ${found.name === null ? "GPU" : `${found.name} (Vulkan)`}`;
-  const open = (): Promise<Executor> => ortExecutor({ target: { kind: "webgpu", name: device } });
+  const open = (): Promise<Executor> => ortExecutor({ target: { kind: "webgpu", name: device, halves } });
   return { works: true, device, driver: found.driver, isAutomatic: !isSoftware, open };
 }

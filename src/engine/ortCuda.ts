@@ -1,14 +1,17 @@
 import type * as Ort from "onnxruntime-node";
+import type { HalfType } from "../storage/float16.js";
 import type { HostArray } from "./hostValues.js";
 import type { BorderType, OrtDevice, OrtModule, StateCell } from "./ortDevice.js";
+import { nativeHalves } from "./ortDevice.js";
 
 /**
  * A CUDA device through ONNX Runtime's provider. Its JavaScript binding keeps tensors on a device for WebGPU only, so
  * state crosses the bus with every step: right, and slower than it could be.
  */
-export function ortCuda(ort: OrtModule, name: string): OrtDevice {
+export function ortCuda(ort: OrtModule, name: string, halves: readonly HalfType[] = []): OrtDevice {
   return {
     name,
+    halves: nativeHalves(halves),
     prepare: (graph) => ({ graph, bind: undefined }),
     open: (model) =>
       ort.InferenceSession.create(model, {

@@ -7,6 +7,11 @@ import type { HalfSupport } from "./passes/autocast.js";
 /** What of onnxruntime-node is used. */
 export type OrtModule = Pick<typeof Ort, "InferenceSession" | "Tensor">;
 
+/** What a device that has kernels for these half precisions does with them. */
+export function nativeHalves(types: readonly HalfType[]): Partial<Record<HalfType, HalfSupport>> {
+  return Object.fromEntries(types.map((type) => [type, "native"]));
+}
+
 /** Element types that cross the border of a session. */
 export type BorderType = Extract<ElementType, "float32" | "int32" | "bool">;
 

@@ -18,7 +18,14 @@ import type { RehearsedStep } from "./rehearse.js";
 import { captureTwice, isLookedAtAgain, isSameStep, requireSame } from "./rehearse.js";
 
 /** What of ONNX Runtime computes, by name; a GPU comes with what people call it. */
-export type OrtTarget = { readonly kind: "cpu" } | { readonly kind: "webgpu" | "cuda"; readonly name: string };
+export type OrtTarget =
+  | { readonly kind: "cpu" }
+  | {
+      readonly kind: "webgpu" | "cuda";
+      readonly name: string;
+      /** The half precisions that its kernels compute products in; none where nothing is said. */
+      readonly halves?: readonly HalfType[];
+    };
 
 /** What the ONNX Runtime executor may be told. */
 export interface OrtExecutorOptions extends OrtCpuOptions {
@@ -40,9 +47,9 @@ function deviceOf(ort: OrtModule, options: OrtExecutorOptions): OrtDevice {
     case "cpu":
       return ortCpu(ort, options);
     case "webgpu":
-      return ortWebgpu(ort, target.name);
+      return ortWebgpu(ort, target.name, target.halves);
     case "cuda":
-      return ortCuda(ort, target.name);
+      return ortCuda(ort, target.name, target.halves);
     default:
       target satisfies never;
       throw new TypeError("unreachable");

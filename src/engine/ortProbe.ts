@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { ChildResult } from "../io/childProcess.js";
 import { runNode, runProgram } from "../io/childProcess.js";
+import type { HalfType } from "../storage/float16.js";
 import { GraphBuilder } from "./graphBuilder.js";
 import { onnxModel } from "./onnxModel.js";
 
@@ -16,17 +17,33 @@ export type ProbeResult =
       readonly driver: string | null;
       /** A driver that computes on the CPU, such as SwiftShader or llvmpipe. */
       readonly isSoftware: boolean;
+      /** The half precisions that its kernels compute products in. */
+      readonly halves: readonly HalfType[];
     }
   | { readonly works: false; readonly reason: string };
 
-/** Adds 1 to 1 on the device: a device that is there and cannot do that is of no use. */
+/**
+ * Adds 1 to 1 on the device: a device that is there and cannot do that is of no use. Then products in each half
+ * precision, one after the other: one that the device has not may end the process, and what was told before stays.
+ */
 const PROBE = `
-const [ort, provider, model] = [require(args[0]), args[1], Buffer.from(args[2], "base64")];
-ort.InferenceSession.create(model, { executionProviders: [provider] })
-  .then((session) => session.run({ x: new ort.Tensor("float32", Float32Array.of(1), [1]) }))
-  .then(({ y }) => tell("sum " + y.data[0]))
-  .catch((error) => tell("failed " + error.message.replaceAll("\\n", " ")));
+const [ort, provider] = [require(args[0]), args[1]];
+const run = async (model, shape) => {
+  const options = { executionProviders: [provider], logSeverityLevel: 4 };
+  const session = await ort.InferenceSession.create(Buffer.from(model, "base64"), options);
+  const ones = new Float32Array(shape.reduce((product, size) => product * size, 1)).fill(1);
+  return [...(await session.run({ x: new ort.Tensor("float32", ones, shape) })).y.data];
+};
+const main = async () => {
+  tell("sum " + (await run(args[2], [1])));
+  for (const half of JSON.parse(args[3])) {
+    const values = await run(half.model, half.shape).catch(() => []);
+    if (values.length > 0 && values.every((value) => value === half.expected)) tell("half " + half.type);
+  }
+};
+main().catch((error) => tell("failed " + error.message.replaceAll("\\n", " ")));
 `;
+const HALF_TYPES: readonly HalfType[] = ["float16", "bfloat16"];
 const PROBE_MS = 60_000;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|lvp_icd|vulkan_lvp|basic render/i;
 
@@ -45,16 +62,19 @@ async function probe(provider: OrtProvider): Promise<ProbeResult> {
   const main = ortMain();
   if (main === null) return { works: false, reason: "onnxruntime-node is not installed" };
   const model = Buffer.from(sumModel()).toString("base64");
-  const result = await runNode(PROBE, [main, provider, model], {
+  // The CPU has no kernels in halves, and rounds to them all the same: ortCpu.ts.
+  const halves = provider === "cpu" ? [] : HALF_TYPES.map(halfModel);
+  const result = await runNode(PROBE, [main, provider, model, JSON.stringify(halves)], {
     // Vulkan's loader then tells which device of which driver was taken.
     environment: { VK_LOADER_DEBUG: "error,warn,info,driver" },
     timeoutMs: PROBE_MS,
   });
   if (!result.stdout.includes("sum 2")) return { works: false, reason: failureOf(result) };
-  if (provider === "cpu") return { works: true, name: null, driver: null, isSoftware: false };
-  if (provider === "cuda") return { works: true, ...(await askNvidia()), isSoftware: false };
+  if (provider === "cpu") return { works: true, name: null, driver: null, isSoftware: false, halves: [] };
+  const found = HALF_TYPES.filter((type) => result.stdout.includes(`half ${type}\n`));
+  if (provider === "cuda") return { works: true, ...(await askNvidia()), isSoftware: false, halves: found };
   const { name, driver } = vulkanDevice(result.stderr);
-  return { works: true, name, driver, isSoftware: SOFTWARE.test(`${name ?? ""} ${driver ?? ""}`) };
+  return { works: true, name, driver, isSoftware: SOFTWARE.test(`${name ?? ""} ${driver ?? ""}`), halves: found };
 }
 
 function ortMain(): string | null {
@@ -110,4 +130,32 @@ function sumModel(): Uint8Array {
   const x = builder.input({ dtype: "float32", shape: [1] });
   const y = builder.emit("Add", [x, x], x);
   return onnxModel({ inputs: [{ name: "x", value: x }], nodes: builder.nodes, outputs: [{ name: "y", value: y }] });
+}
+
+/** Of the square of ones that products are tried on. */
+const SIDE = 4;
+
+/** A matrix product, a convolution and a transposed one of a square of ones in a half precision, added up: SIDE + 1 + 1. */
+function halfModel(type: HalfType): { type: HalfType; model: string; shape: readonly number[]; expected: number } {
+  const builder = new GraphBuilder();
+  const shape = [1, 1, SIDE, SIDE];
+  const x = builder.input({ dtype: "float32", shape });
+  const half = builder.cast(x, type);
+  const one = builder.cast(builder.emit("ReduceMax", [x], { dtype: "float32", shape: [1, 1, 1, 1] }), type);
+  const spec = { dtype: type, shape } as const;
+  const products = [
+    builder.emit("MatMul", [half, half], spec),
+    builder.emit("Conv", [half, one], spec),
+    builder.emit("ConvTranspose", [half, one], spec),
+  ];
+  const [first, second, third] = products.map((product) => builder.cast(product, "float32"));
+  if (first === undefined || second === undefined || third === undefined) throw new Error("three products were made");
+  const result = { dtype: "float32", shape } as const;
+  const y = builder.emit("Add", [builder.emit("Add", [first, second], result), third], result);
+  const model = onnxModel({
+    inputs: [{ name: "x", value: x }],
+    nodes: builder.nodes,
+    outputs: [{ name: "y", value: y }],
+  });
+  return { type, model: Buffer.from(model).toString("base64"), shape, expected: SIDE + 2 };
 }

@@ -1,9 +1,11 @@
 import type * as Ort from "onnxruntime-node";
+import type { HalfType } from "../storage/float16.js";
 import type { TensorSpec } from "./graph.js";
 import { GraphBuilder } from "./graphBuilder.js";
 import type { HostArray } from "./hostValues.js";
 import { onnxModel } from "./onnxModel.js";
 import type { BorderType, OrtDevice, OrtModule, StateCell } from "./ortDevice.js";
+import { nativeHalves } from "./ortDevice.js";
 import { forWebgpu } from "./webgpu/forWebgpu.js";
 
 /** Where tensors lie, in onnxruntime's words. */
@@ -16,11 +18,12 @@ const LOG_ERRORS = 3;
 const STEPS_AHEAD = 16;
 
 /** A device of WebGPU's: state stays in its memory from step to step, and outputs do until they are read. */
-export function ortWebgpu(ort: OrtModule, name: string): OrtDevice {
+export function ortWebgpu(ort: OrtModule, name: string, halves: readonly HalfType[] = []): OrtDevice {
   const border = new Border(ort);
   let ahead = 0;
   return {
     name,
+    halves: nativeHalves(halves),
     prepare: (graph) => ({ graph: forWebgpu(graph), bind: undefined }),
     open: (model) => openSession(ort, model, "gpu-buffer"),
     cell: (dtype, shape, initial) => new GpuCell(border, dtype, shape, initial),

@@ -1,14 +1,15 @@
 import { webgpuState } from "../../src/engine/gpuWays.js";
 import { vulkanDevice } from "../../src/engine/ortProbe.js";
 
-const H200 = { works: true, name: "NVIDIA H200", driver: "libGLX_nvidia.so.0", isSoftware: false } as const;
+const H200 = { works: true, name: "NVIDIA H200", driver: "libGLX_nvidia.so.0", isSoftware: false, halves: [] } as const;
 const SWIFTSHADER = {
   works: true,
   name: "SwiftShader Device",
   driver: "libvk_swiftshader.so",
   isSoftware: true,
+  halves: [],
 } as const;
-const NAMELESS = { works: true, name: null, driver: null, isSoftware: false } as const;
+const NAMELESS = { works: true, name: null, driver: null, isSoftware: false, halves: [] } as const;
 
 test("Vulkan's loader tells which device was taken, newer ones with its driver", () => {
   const log = `INFO | DRIVER:         Sorted order:

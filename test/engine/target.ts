@@ -15,7 +15,7 @@ function targetOf(name: string): OrtTarget {
   }
 }
 
-/** How many cases of a property to try: half as many where each has shaders to compile. */
+/** How many cases of a property to try: a quarter where each has shaders to compile. */
 export function runs(count: number): number {
-  return target.kind === "cpu" ? count : Math.ceil(count / 2);
+  return target.kind === "cpu" ? count : Math.ceil(count / 4);
 }

@@ -20,6 +20,8 @@ import { Trainer } from "../../src/trainer/trainer.js";
 import { GradScaler } from "../../src/precision/gradScaler.js";
 import type { GradScalerOptions } from "../../src/precision/gradScaler.js";
 import { float16Mixed } from "../../src/precision/mixedPrecision.js";
+import { openEngine } from "../engine/engines.js";
+import { target } from "../engine/target.js";
 import { fixture } from "./fixture.js";
 
 /** A run of real torch: see make.py. */
@@ -78,6 +80,16 @@ export class Rows extends LightningDataModule {
 /** The engine that knows halves on the CPU, and no files. */
 export const ON_CPU = { engine: "onnxruntime", accelerator: "cpu", logger: false } as const;
 
+/** The same on the device that the suite runs on. */
+const HERE = { ...ON_CPU, accelerator: target.kind === "cpu" ? "cpu" : "gpu" } as const;
+
+/** The device that the suite runs on, and what it computes in. */
+export async function deviceHere(): Promise<{ readonly device: string; readonly halves: readonly string[] }> {
+  const executor = await openEngine("onnxruntime");
+  await executor.dispose();
+  return { device: executor.device, halves: executor.halves ?? [] };
+}
+
 /** What was seen after every step of a run. */
 export interface OurRun {
   readonly module: Mlp;
@@ -106,7 +118,7 @@ export async function train(
   const trainer = new Trainer({
     precision: scaler === undefined ? precision : float16Mixed(scaler),
     maxEpochs: 5,
-    ...ON_CPU,
+    ...HERE,
     ...more,
     enableCheckpointing: false,
     callbacks: [new Notes()],
