@@ -85,14 +85,31 @@ test("the command line has exactly these commands and options", () => {
   );
   expect(options).toMatchInlineSnapshot(`
    {
+     "convert": [
+       "--output",
+       "--format",
+       "--allow-loss",
+       "--dry-run",
+       "--force",
+       "--json",
+     ],
      "doctor": [
        "--json",
      ],
      "extract": [
        "--prefix",
-       "--output",
+       "--include",
+       "--exclude",
+       "--key",
+       "--strip-wrappers",
        "--strip-prefix",
+       "--map",
+       "--rename",
+       "--add-prefix",
+       "--dtype",
+       "--output",
        "--format",
+       "--dry-run",
        "--force",
        "--json",
      ],
@@ -124,6 +141,12 @@ test("the command line has exactly these commands and options", () => {
        "--dump-graph",
        "--json",
        "--quiet",
+     ],
+     "sanitize": [
+       "--output",
+       "--dry-run",
+       "--force",
+       "--json",
      ],
      "train": [
        "--config",

@@ -67,6 +67,9 @@ export const CHECKPOINT_KEYS = {
   ltrain: "ltrain",
 } as const;
 
+/** The Lightning whose checkpoints are written here; a reader older than it only warns. */
+export const LIGHTNING_VERSION = "2.6.6";
+
 /** A checkpoint with nothing in it, to start from. */
 export function emptyCheckpoint(): Checkpoint {
   return {

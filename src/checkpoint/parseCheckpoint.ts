@@ -162,7 +162,8 @@ const PRECISION_KEY = /(?:Precision|PrecisionPlugin)$|^native_amp_scaling_state$
 /** A Python class's qualified name, as PEP 8 spells it. */
 const CLASS_NAME = /^_*[A-Z][A-Za-z0-9_]*(?:\.(?:<locals>|[A-Za-z_][A-Za-z0-9_]*))*$/;
 
-function parseStateDict(dict: PyDict): StateDict {
+/** A dict with string keys as a state_dict: its tensors, their modules' versions, and what else is among them. */
+export function parseStateDict(dict: PyDict): StateDict {
   const tensors = new Map<string, StoredTensor>();
   const extraState = new Map<string, PyValue>();
   const order: string[] = [];

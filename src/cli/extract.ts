@@ -1,131 +1,176 @@
-import { atPath } from "../checkpoint/openCheckpoint.js";
-import { readsBack } from "../checkpoint/readsBack.js";
-import type { LoadedCheckpoint } from "../checkpoint/loadCheckpoint.js";
-import { loadCheckpoint } from "../checkpoint/loadCheckpoint.js";
-import { countParameters } from "../checkpoint/countParameters.js";
-import { dumpStateDict } from "../checkpoint/dumpCheckpoint.js";
-import type { Extraction } from "../checkpoint/extractCheckpoint.js";
+import type { CastDType } from "../checkpoint/castTensors.js";
+import { CAST_DTYPES, castTensors } from "../checkpoint/castTensors.js";
+import type { Checkpoint, StateDict } from "../checkpoint/checkpoint.js";
+import { dumpCheckpoint, dumpStateDict } from "../checkpoint/dumpCheckpoint.js";
+import type { Extraction, Selection } from "../checkpoint/extractCheckpoint.js";
 import { extractStateDict } from "../checkpoint/extractCheckpoint.js";
+import { findValue } from "../checkpoint/findValue.js";
+import { isTensorFormat } from "../checkpoint/formatLimits.js";
+import { mappedTensors } from "../checkpoint/mapTensors.js";
+import { isFlat, namedTensors } from "../checkpoint/namedTensors.js";
+import type { OpenedFile } from "../checkpoint/openCheckpoint.js";
+import { openCheckpoint } from "../checkpoint/openCheckpoint.js";
+import { parseCheckpoint } from "../checkpoint/parseCheckpoint.js";
+import type { PlainNote } from "../checkpoint/plainTree.js";
+import { plainTree } from "../checkpoint/plainTree.js";
+import { parseRenameRule } from "../checkpoint/renameRule.js";
+import { weightsOnlyCheckpoint } from "../checkpoint/weightsOnlyCheckpoint.js";
 import { LtrainError } from "../errors.js";
-import { writeFileAtomically } from "../io/atomicFile.js";
 import type { Terminal } from "../io/console.js";
-import { readSafetensors, writeSafetensors } from "../serialization/safetensors.js";
-import { torchLoad } from "../serialization/torchLoad.js";
-import { torchSave } from "../serialization/torchSave.js";
-import type { ExtractFormat, ExtractOutput } from "./extractOutput.js";
-import { chooseOutput } from "./extractOutput.js";
+import { didYouMean } from "../nearest.js";
+import { keyText } from "../pickle/convert.js";
+import { PyDict } from "../pickle/values.js";
+import type { PyValue } from "../pickle/values.js";
+import type { ExtractOptions } from "./extractOptions.js";
+import { reportExtraction } from "./extractReport.js";
 import { locateCheckpoint } from "./locate.js";
-import { jsonText, printable } from "./printable.js";
-import { formatBytes, plural } from "./units.js";
+import { readNameMap } from "./nameMap.js";
+import type { OutputFile } from "./outputFile.js";
+import { chooseOutput } from "./outputFile.js";
+import type { Payload } from "./writeOutput.js";
+import { writeOutput } from "./writeOutput.js";
 
-/** What `ltrain extract` was asked for. */
-export interface ExtractOptions {
-  /** A file or folder; absent: the newest checkpoint of the runs under the current folder. */
-  readonly ckpt?: string;
-  readonly prefixes: readonly string[];
-  readonly output?: string;
-  readonly stripPrefix: boolean;
-  readonly format?: string;
-  readonly force: boolean;
-  readonly json: boolean;
-}
-
-/** `ltrain extract`: the weights of one module out of a checkpoint, as a file of their own. */
+/** `ltrain extract`: some tensors of a checkpoint, as a file of their own. */
 export async function runExtract(options: ExtractOptions, terminal: Terminal): Promise<number> {
-  const { prefixes } = options;
-  if (prefixes.length === 0) {
-    throw new LtrainError("usage.invalid", "extract needs --prefix", {
-      hint: "for example --prefix encoder. ; `ltrain inspect --keys` shows the keys",
-    });
-  }
+  refuseNothing(options);
+  const dtype = options.dtype === undefined ? undefined : parseDType(options.dtype);
+  const selection = await selectionOf(options);
   const { path: input } = await locateCheckpoint(options.ckpt ?? ".", terminal);
-  const loaded = await loadCheckpoint(input);
+  const file = await openCheckpoint(input);
   try {
-    const extraction = extractStateDict(loaded.checkpoint.stateDict, options);
-    const output = await chooseOutput({
-      input,
-      prefixes,
-      output: options.output,
-      format: options.format,
-      force: options.force,
-    });
-    await write(output, extraction, input);
-    report({ options, loaded, extraction, output }, terminal);
+    const part = partOf(file, options.key);
+    const extraction = cast(extractStateDict(part.stateDict, selection), dtype);
+    const { output: path, format, force } = options;
+    const output = await chooseOutput({ input, part: partName(options), output: path, format, fallback: "pt", force });
+    const { payload, notes, isTree } = payloadOf(output, { file, part, extraction, options, dtype });
+    const byteLength = options.dryRun ? undefined : await writeOutput(output, payload, input, terminal);
+    const isNested = part.value !== undefined && !isFlat(part.value);
+    await reportExtraction({ options, input, output, extraction, notes, isTree, isNested, byteLength }, terminal);
   } finally {
-    await loaded.close();
+    await file.close();
   }
   return 0;
 }
 
-/** Tensors are read while they are written: damage is found only here, and it is the input's. */
-async function write(output: ExtractOutput, extraction: Extraction, input: string): Promise<void> {
-  try {
-    await WRITERS[output.format](output.path, extraction);
-  } catch (error) {
-    throw atPath(input, error);
-  }
+/** Everything is a choice too, but nobody makes it by accident: the whole file is what `convert` writes. */
+function refuseNothing({ key, prefixes, include, exclude, map, rename, dtype, ...rest }: ExtractOptions): void {
+  const lists = [prefixes, include, exclude, rename];
+  if (lists.some(({ length }) => length > 0) || key !== undefined || map !== undefined || dtype !== undefined) return;
+  if (rest.stripWrappers || rest.addPrefix !== undefined) return;
+  throw new LtrainError("usage.invalid", "extract needs --prefix, or another option that says which tensors", {
+    hint: 'for example --prefix encoder. ; `ltrain inspect --keys` shows the keys, --prefix "" takes them all',
+  });
 }
 
-const WRITERS: Readonly<Record<ExtractFormat, (path: string, extraction: Extraction) => Promise<void>>> = {
-  pt: (path, { stateDict }) =>
-    writeFileAtomically(path, (sink) => torchSave(dumpStateDict(stateDict), sink, { prefix: "archive" }), {
-      verify: readsBack(path, torchLoad),
-    }),
-  safetensors: (path, { stateDict }) =>
-    writeFileAtomically(path, (sink) => writeSafetensors(stateDict.tensors, sink), {
-      verify: readsBack(path, readSafetensors),
-    }),
-};
+function parseDType(name: string): CastDType {
+  const known = CAST_DTYPES.find((each) => each === name.replace(/^torch\./, ""));
+  if (known !== undefined) return known;
+  throw new LtrainError("argument.invalid", `--dtype is ${CAST_DTYPES.join(", ")}, not "${name}"`, {
+    hint: didYouMean(name, CAST_DTYPES) ?? "integers and complex numbers stay what they are",
+  });
+}
 
-interface Done {
-  readonly options: ExtractOptions;
-  readonly loaded: LoadedCheckpoint;
+async function selectionOf({ rename, map, ...options }: ExtractOptions): Promise<Selection> {
+  const { prefixes, include, exclude, stripWrappers, stripPrefix, addPrefix } = options;
+  return {
+    ...{ prefixes, include, exclude, stripWrappers, stripPrefix },
+    renames: rename.map(parseRenameRule),
+    ...(map === undefined ? {} : { map: await readNameMap(map) }),
+    ...(addPrefix === undefined ? {} : { addPrefix }),
+  };
+}
+
+/** The part of a file that tensors are taken from. */
+interface Part {
+  readonly stateDict: StateDict;
+  /** The value that --key led to; absent for the state_dict itself. */
+  readonly value?: PyValue;
+  readonly checkpoint: Checkpoint | undefined;
+}
+
+function partOf(file: OpenedFile, key: string | undefined): Part {
+  const checkpoint = file.root instanceof PyDict ? parseCheckpoint(file.root, file.path) : undefined;
+  if (key === undefined) {
+    const stateDict = checkpoint?.stateDict;
+    if (stateDict !== undefined && (stateDict.order?.length ?? stateDict.tensors.size) > 0) {
+      return { stateDict, checkpoint };
+    }
+    throw noStateDict(file.root);
+  }
+  const { value, path } = findValue(file.root, key);
+  const name = /(?:\["?|\.)([^[\].]+?)"?\]?$/u.exec(path)?.[1] ?? path;
+  const stateDict = namedTensors(value, name);
+  if (stateDict.tensors.size > 0) return { stateDict, value, checkpoint };
+  throw new LtrainError("key.missing", `there are no tensors in ${path}`, {
+    hint: "`ltrain inspect --tree` shows where they are",
+  });
+}
+
+function noStateDict(root: PyValue): LtrainError {
+  const entries = root instanceof PyDict ? [...root] : [];
+  const other =
+    entries.find(([, value]) => isFlat(value)) ?? entries.find(([, value]) => namedTensors(value, "").tensors.size > 0);
+  return new LtrainError("key.missing", "there is no state_dict here, so there is no key to extract", {
+    hint:
+      other === undefined
+        ? "`ltrain inspect` shows what the file has"
+        : `there are tensors under --key ${keyText(other[0])}`,
+  });
+}
+
+function cast(extraction: Extraction, dtype: CastDType | undefined): Extraction {
+  if (dtype === undefined) return extraction;
+  const { stateDict } = extraction;
+  return { ...extraction, stateDict: { ...stateDict, tensors: castTensors(stateDict.tensors, dtype) } };
+}
+
+interface Source {
+  readonly file: OpenedFile;
+  readonly part: Part;
   readonly extraction: Extraction;
-  readonly output: ExtractOutput;
+  readonly options: ExtractOptions;
+  readonly dtype: CastDType | undefined;
 }
 
-function report({ options, loaded, extraction, output }: Done, terminal: Terminal): void {
-  const { tensors, extraState } = extraction.stateDict;
-  const count = countParameters(tensors);
-  if (options.json) {
-    const summary = {
-      input: loaded.path,
-      output: output.path,
-      format: output.format,
-      prefixes: options.prefixes,
-      strip_prefix: options.stripPrefix,
-      parameters: count.parameters,
-      bytes: count.bytes,
-      tensors: [...tensors].map(([name, tensor]) => ({
-        name,
-        source: extraction.sources.get(name) ?? name,
-        dtype: tensor.dtype,
-        shape: [...tensor.shape],
-        bytes: tensor.byteLength,
-      })),
-    };
-    terminal.stdout.write(`${jsonText(summary, 2)}\n`);
-    return;
+interface Made {
+  readonly payload: Payload;
+  readonly notes: readonly PlainNote[];
+  /** The part is written as it stands, with its levels and what else is in it. */
+  readonly isTree: boolean;
+}
+
+/** What torch's container holds is made plain on the way: every file that is written loads with weights_only=True. */
+function payloadOf({ format }: OutputFile, { part, extraction, options, dtype }: Source): Made {
+  const { stateDict } = extraction;
+  if (isTensorFormat(format)) {
+    return { payload: { kind: "tensors", format, tensors: stateDict.tensors }, notes: [], isTree: false };
   }
-  const size = `${plural(tensors.size, "tensor")}, ${plural(count.parameters, "parameter")}, ${formatBytes(count.bytes)}`;
-  const prefixes = options.prefixes.filter((prefix) => prefix !== "").join(", ");
-  terminal.stdout.write(`${printable(`wrote ${output.path}: ${size}`)}\n`);
-  terminal.stdout.write(
-    printable(
-      prefixes === ""
-        ? "names: as they are"
-        : options.stripPrefix
-          ? `names: without the prefix ${prefixes}`
-          : `names: kept, with the prefix ${prefixes} (--strip-prefix takes it off)`,
-    ) + "\n",
-  );
-  if (output.format !== "safetensors") return;
-  if (count.sharedNames.length > 0) {
-    const shared = plural(count.sharedNames.length, "shared tensor");
-    terminal.stderr.write(`note: safetensors shares no memory; ${shared} written for each name\n`);
-  }
-  if (extraState !== undefined) {
-    const names = printable([...extraState.keys()].join(", "));
-    terminal.stderr.write(`warning: safetensors holds tensors only; left out: ${names}\n`);
-  }
+  const { value } = part;
+  const isTree = format === "pt" && value !== undefined && !isFlat(value) && !selects(options);
+  const tree =
+    format === "ckpt"
+      ? plainTree(dumpCheckpoint(weightsOnlyCheckpoint(part.checkpoint, stateDict)))
+      : isTree
+        ? plainTree(value, mappedTensors(value, dtype))
+        : plainTree(dumpStateDict(stateDict));
+  return { payload: { kind: "tree", root: tree.root }, notes: tree.notes, isTree };
+}
+
+/** Whether single tensors are chosen or renamed. */
+function selects({ prefixes, include, exclude, rename, ...options }: ExtractOptions): boolean {
+  const isChosen = [prefixes, include, exclude, rename].some(({ length }) => length > 0);
+  return isChosen || options.stripWrappers || options.map !== undefined || options.addPrefix !== undefined;
+}
+
+/** What comes between the input's name and the extension when no name is given. */
+function partName({ prefixes, key }: ExtractOptions): string {
+  const parts = [...(key === undefined ? [] : [key]), ...prefixes]
+    .map((part) =>
+      part
+        .replace(/\.+$/, "")
+        .replace(/[^\p{L}\p{N}._-]+/gu, "_")
+        .replace(/^_+|_+$/g, ""),
+    )
+    .filter((part) => part !== "");
+  return parts.length === 0 ? "state_dict" : parts.join("+").slice(0, 100);
 }

@@ -5,6 +5,7 @@ import type { Terminal } from "../io/console.js";
 import { nearest } from "../nearest.js";
 import { addInspect } from "./inspectCommand.js";
 import { splitOverrides } from "./overrides.js";
+import { addConvert, addExtract, addSanitize } from "./rewriteCommands.js";
 
 /** What `train` was asked for; `overrides` are the raw tokens that are no options of its own, in order. */
 export interface TrainCommandOptions {
@@ -57,6 +58,8 @@ export function createProgram(terminal: Terminal, done: (exitCode: number) => vo
   addResume(program, terminal, done);
   addInspect(program, terminal, done);
   addExtract(program, terminal, done);
+  addConvert(program, terminal, done);
+  addSanitize(program, terminal, done);
   addDoctor(program, terminal, done);
   return program;
 }
@@ -98,33 +101,6 @@ function addResume(program: Command, terminal: Terminal, done: (exitCode: number
     const ckpt = words[0] === undefined ? {} : { ckpt: words[0] };
     done(await runResume({ ...options, ...ckpt, overrides }, terminal));
   });
-}
-
-interface ExtractCommandOptions {
-  readonly prefix: readonly string[];
-  readonly output?: string;
-  readonly stripPrefix: boolean;
-  readonly format?: string;
-  readonly force: boolean;
-  readonly json: boolean;
-}
-
-function addExtract(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
-  program
-    .command("extract")
-    .description("write the weights under a prefix of the state_dict to a file of their own")
-    .argument("[ckpt]", "a file or folder; without it, the newest checkpoint of the runs under this folder")
-    .option("--prefix <name>", "module whose keys are wanted, such as encoder. (repeatable)", collect, [])
-    .option("-o, --output <file>", "where to; the extension decides the format")
-    .option("--strip-prefix", "take the prefix off the names, so that the module itself can load them", false)
-    .option("--format <format>", "pt or safetensors")
-    .option("--force", "replace an existing file, never the input", false)
-    .option("--json", "what was written as one JSON object", false)
-    .action(async (ckpt: string | undefined, { prefix, ...options }: ExtractCommandOptions) => {
-      const { runExtract } = await import("./extract.js");
-      const given = ckpt === undefined ? {} : { ckpt };
-      done(await runExtract({ ...options, ...given, prefixes: prefix }, terminal));
-    });
 }
 
 function addDoctor(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
@@ -172,8 +148,7 @@ function refuseUnknownOptions(overrides: readonly string[], command: Command): v
   }
 }
 
-/** An option that may be given several times: its values in their order. */
-export function collect(value: string, before: readonly string[]): readonly string[] {
+function collect(value: string, before: readonly string[]): readonly string[] {
   return [...before, value];
 }
 

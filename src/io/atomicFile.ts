@@ -13,6 +13,8 @@ export interface AtomicWriteOptions {
   readonly files?: FileOperations;
   /** Reads back what was written; an error keeps the old file. */
   readonly verify?: (source: ByteSource) => Promise<void>;
+  /** Wait until file and folder are on the disk (the default). Without it a power cut may take what a kill cannot. */
+  readonly durable?: boolean;
 }
 
 /** A system call moves at most this much at once; some refuse more than 2 GiB. */
@@ -36,14 +38,14 @@ export async function writeFileAtomically(
   try {
     const file = await attempt(files.open(temporary, "create"), "write", path);
     created = true;
-    await fill(file, path, write);
+    await fill(file, path, write, options.durable !== false);
     if (options.verify !== undefined) await verifyFile(temporary, files, options.verify);
     await attempt(files.rename(temporary, path), "replace", path);
     created = false;
   } finally {
     if (created) await removeQuietly(files, temporary);
   }
-  await attempt(files.syncFolder(folder), "make durable", path);
+  if (options.durable !== false) await attempt(files.syncFolder(folder), "make durable", path);
 }
 
 /** Renaming onto a folder fails with a riddle (EISDIR, ENOTEMPTY, EPERM), and only after everything was written. */
@@ -57,7 +59,12 @@ async function refuseFolder(files: FileOperations, path: string): Promise<void> 
   throw new LtrainError("io.failed", `cannot write ${path}: it is a folder (EISDIR)`);
 }
 
-async function fill(file: OpenFile, path: string, write: (sink: ByteSink) => Promise<void>): Promise<void> {
+async function fill(
+  file: OpenFile,
+  path: string,
+  write: (sink: ByteSink) => Promise<void>,
+  durable: boolean,
+): Promise<void> {
   let closed = false;
   try {
     await write({
@@ -73,7 +80,7 @@ async function fill(file: OpenFile, path: string, write: (sink: ByteSink) => Pro
         }
       },
     });
-    await attempt(file.sync(), "make durable", path);
+    if (durable) await attempt(file.sync(), "make durable", path);
     closed = true;
     await attempt(file.close(), "close", path);
   } finally {

@@ -1,5 +1,5 @@
 import type { Checkpoint, HyperParameters, StateDict } from "../checkpoint/checkpoint.js";
-import { emptyCheckpoint } from "../checkpoint/checkpoint.js";
+import { emptyCheckpoint, LIGHTNING_VERSION } from "../checkpoint/checkpoint.js";
 import type { Callback } from "../core/callback.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
 import type { Hparams, LightningModule } from "../core/lightningModule.js";
@@ -15,15 +15,12 @@ import type { Variable } from "../tensor/variable.js";
 import type { LtrainParts } from "./ltrainState.js";
 import { dumpLtrain } from "./ltrainState.js";
 
-/** The Lightning whose checkpoints these are; a reader older than it only warns. */
-export const LIGHTNING_VERSION = "2.6.6";
-
 /** Everything of a run that a checkpoint holds. */
 export interface LiveState extends LtrainParts {
   readonly module: LightningModule;
   readonly datamodule: LightningDataModule;
   readonly callbacks: readonly Callback[];
-  readonly optimizer: Optimizer;
+  readonly optimizers: readonly Optimizer[];
   readonly schedulers: readonly SchedulerConfig[];
   readonly precision: Precision;
   /** States in the checkpoint resumed from whose callbacks are not here: kept for the next one who has them. */
@@ -41,7 +38,9 @@ export async function captureCheckpoint(state: LiveState, weightsOnly: boolean):
   checkpoint.loops = dumpLoops(fitLoop);
   if (!weightsOnly) {
     checkpoint.callbacks = captureCallbacks(state);
-    checkpoint.optimizerStates = [await state.optimizer.stateDict(state.read)];
+    const optimizerStates: PyDict[] = [];
+    for (const optimizer of state.optimizers) optimizerStates.push(await optimizer.stateDict(state.read));
+    checkpoint.optimizerStates = optimizerStates;
     checkpoint.lrSchedulers = state.schedulers.map(({ scheduler }) => scheduler.stateDict());
     const precision = state.precision.stateDict();
     if (precision !== null) checkpoint.precision = { key: state.precision.stateKey, state: precision };
