@@ -9,8 +9,20 @@ const MAX_SHOWN_DEPTH = 8;
 /** A container shows this many items on a line. */
 const MAX_SHOWN_ITEMS = 20;
 
+/** And so many in all: what is shared is shown again wherever it is, and ten lists in each other can be 10^10 items. */
+const MAX_SHOWN_IN_ALL = 500;
+
 /** A value on one line as Python's repr would print it; tensors and foreign objects in short, cycles as "...". */
-export function describeValue(value: PyValue, depth = 0): string {
+export function describeValue(value: PyValue): string {
+  return describe(value, 0, { left: MAX_SHOWN_IN_ALL });
+}
+
+/** How many items may still be shown. */
+interface Budget {
+  left: number;
+}
+
+function describe(value: PyValue, depth: number, budget: Budget): string {
   if (value === null) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (typeof value === "number" || typeof value === "bigint") return String(value);
@@ -21,20 +33,25 @@ export function describeValue(value: PyValue, depth = 0): string {
   if (value instanceof PyComplex) return `(${value.real}${value.imag < 0 ? "" : "+"}${value.imag}j)`;
   if (value instanceof PyStorage) return "<storage>";
   if (value instanceof PyGlobal) return `<${value.toString()}>`;
-  if (depth >= MAX_SHOWN_DEPTH) return "...";
-  const inner = (item: PyValue): string => describeValue(item, depth + 1);
-  if (value instanceof PyObject) return describeObject(value, inner);
+  if (depth >= MAX_SHOWN_DEPTH || budget.left <= 0) return "...";
+  const inner = (item: PyValue): string => describe(item, depth + 1, budget);
+  const listed = <T>(items: Iterable<T>, each: (item: T) => string): string => listItems(items, each, budget);
+  if (value instanceof PyObject) return describeObject(value, inner, listed);
   if (Array.isArray(value)) return `[${listed(value, inner)}]`;
   if (value instanceof PyTuple) return `(${listed(value.items, inner)}${value.items.length === 1 ? "," : ""})`;
-  if (value instanceof PySet) return value.items.length === 0 ? "set()" : `{${listed(value.items, inner)}}`;
-  return `{${listed([...value], ([key, item]) => `${inner(key)}: ${inner(item)}`)}}`;
+  if (value instanceof PySet) return value.size === 0 ? "set()" : `{${listed(value.items, inner)}}`;
+  return `{${listed(value, ([key, item]) => `${inner(key)}: ${inner(item)}`)}}`;
 }
 
 /**
  * `pathlib.PosixPath('a/b')`, `numpy.float64(1.5)` where the class is known; else what the pickle says, not what it would
  * make: `<argparse.Namespace() {'lr': 0.1}>`.
  */
-function describeObject(value: PyObject, inner: (item: PyValue) => string): string {
+function describeObject(
+  value: PyObject,
+  inner: (item: PyValue) => string,
+  listed: (items: readonly PyValue[], each: (item: PyValue) => string) => string,
+): string {
   const known = knownValueOf(value);
   if (known !== undefined) {
     const isNumber = /^numpy\.(?:bool|u?int|float|complex)\d*$/.test(known.type);
@@ -47,9 +64,17 @@ function describeObject(value: PyObject, inner: (item: PyValue) => string): stri
   return `<${className(value)}(${args})${items}${entries}${state}>`;
 }
 
-function listed<T>(items: readonly T[], describe: (item: T) => string): string {
-  const shown = items.slice(0, MAX_SHOWN_ITEMS).map(describe);
-  return (items.length > MAX_SHOWN_ITEMS ? [...shown, "..."] : shown).join(", ");
+function listItems<T>(items: Iterable<T>, describeItem: (item: T) => string, budget: Budget): string {
+  const shown: string[] = [];
+  for (const item of items) {
+    if (shown.length === MAX_SHOWN_ITEMS || budget.left <= 0) {
+      shown.push("...");
+      break;
+    }
+    budget.left -= 1;
+    shown.push(describeItem(item));
+  }
+  return shown.join(", ");
 }
 
 /** A string as Python's repr quotes it: single quotes unless that would need escapes. */

@@ -6,7 +6,7 @@ import type { PyValue } from "../pickle/values.js";
 import type { Storage } from "../storage/storedTensor.js";
 import { PickleStream } from "./pickleStream.js";
 import { partOfStorage } from "./sourceStorage.js";
-import { readStorageId } from "./storageLoader.js";
+import { foreignStorage, readStorageId } from "./storageLoader.js";
 import { findTorchClass } from "./torchGlobals.js";
 import { storageItemSize } from "./torchStorage.js";
 
@@ -72,6 +72,8 @@ class LegacyStorages {
       const [, moduleClass] = id.items;
       if (moduleClass instanceof PyGlobal) return moduleClass;
     }
+    const foreign = foreignStorage(id);
+    if (foreign !== undefined) return foreign;
     const { storageClass, key, location, numel } = readStorageId(id);
     const itemSize = storageItemSize(storageClass);
     const known = this.#roots.get(key);

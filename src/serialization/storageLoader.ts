@@ -1,5 +1,5 @@
 import { LtrainError } from "../errors.js";
-import { PyGlobal, PyStorage, PyTuple } from "../pickle/values.js";
+import { PyGlobal, PyObject, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import type { ZipEntry } from "../zip/zipReader.js";
 import { isStorageClass, RecordStorage, storageItemSize, SwappedStorage, swapWidthOf } from "./torchStorage.js";
@@ -8,9 +8,11 @@ import { isStorageClass, RecordStorage, storageItemSize, SwappedStorage, swapWid
 export function storageLoader(
   recordOf: (key: string) => ZipEntry | undefined,
   byteOrder: "little" | "big",
-): (id: PyValue) => PyStorage {
+): (id: PyValue) => PyStorage | PyObject {
   const storages = new Map<string, PyStorage>();
   return (id) => {
+    const foreign = foreignStorage(id);
+    if (foreign !== undefined) return foreign;
     const { storageClass, key, location, numel } = readStorageId(id);
     const known = storages.get(key);
     if (known !== undefined) {
@@ -27,6 +29,15 @@ export function storageLoader(
     storages.set(key, loaded);
     return loaded;
   };
+}
+
+/**
+ * A storage whose name, class or size is what some call would return: nobody knows it without the call, which is not
+ * made. It stays a name, and so do the tensors in it.
+ */
+export function foreignStorage(id: PyValue): PyObject | undefined {
+  if (!(id instanceof PyTuple) || !id.items.some((item) => item instanceof PyObject)) return undefined;
+  return new PyObject(new PyGlobal("torch", "storage"), id);
 }
 
 /** What a persistent id says of a storage. */
