@@ -41,7 +41,7 @@ export abstract class Optimizer {
   protected constructor(params: Params<object>, options: object, defaults: ReadonlyMap<string, PyValue>) {
     this.#defaults = defaults;
     this.#common = options;
-    for (const group of asGroups(params)) this.addParamGroup(group);
+    for (const group of asGroups(params)) this.addParamGroup({ ...group });
     if (this.#groups.every(({ params: members }) => members.length === 0)) {
       throw new LtrainError("argument.invalid", "an optimizer needs parameters, it was given none");
     }
@@ -83,7 +83,7 @@ export abstract class Optimizer {
   }
 
   /** torch's add_param_group: further parameters to train, from the next step on. */
-  addParamGroup(init: ParamGroupInit<object>): void {
+  addParamGroup(init: ParamGroupInit<Readonly<Record<string, unknown>>>): void {
     const group = paramGroup(init, this.#common, this.#defaults);
     const known = this.#groups.flatMap(({ params }) => params);
     if (new Set([...known, ...group.params]).size < known.length + group.params.length) {

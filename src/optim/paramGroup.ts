@@ -8,7 +8,11 @@ import { Variable } from "../tensor/variable.js";
 export type ParamList = readonly Parameter[] | readonly (readonly [string, Parameter])[];
 
 /** A group as a constructor takes it: parameters and the options in which they differ. */
-export type ParamGroupInit<O> = { readonly params: ParamList } & O;
+export type ParamGroupInit<O> = {
+  readonly params: ParamList;
+  /** The rate that a schedule which is given `lastEpoch` began with. */
+  readonly initialLr?: number;
+} & O;
 
 /** What an optimizer is made for: parameters, or groups of them. */
 export type Params<O> = ParamList | readonly ParamGroupInit<O>[];

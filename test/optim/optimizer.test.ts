@@ -1,70 +1,28 @@
-import { LtrainError } from "../../src/errors.js";
-import { Parameter } from "../../src/nn/parameter.js";
-import { Adam, AdamW, SGD, StepLR, type Optimizer } from "../../src/optim/index.js";
+import type { Parameter } from "../../src/nn/parameter.js";
+import { Adam, RAdam, SGD, StepLR, type Optimizer } from "../../src/optim/index.js";
 import { keyText } from "../../src/pickle/convert.js";
-import { PyDict, PyFloat, PyTuple, type PyValue } from "../../src/pickle/values.js";
-import { float32Tensor, float32Values, type HostTensor } from "../../src/storage/hostTensor.js";
-import { StoredTensor, storedTensor } from "../../src/storage/storedTensor.js";
-import { readTensor } from "../../src/storage/strided.js";
-import { tf, type Tensor } from "../../src/tensor/tf.js";
-import type { Variable } from "../../src/tensor/variable.js";
+import { PyDict, PyFloat } from "../../src/pickle/values.js";
+import { float32Values } from "../../src/storage/hostTensor.js";
+import { tf } from "../../src/tensor/tf.js";
 import { fixtureJson } from "../tensor/fixture.js";
+import { optimizerOf, type Arguments } from "./build.js";
+import { numbers, parameter, read, step, write } from "./steps.js";
+import { toTyped, type Typed } from "./typed.js";
 
 interface Variant {
-  readonly optimizer: "Adam" | "AdamW" | "SGD";
-  readonly arguments: Readonly<Record<string, never>>;
+  readonly optimizer: string;
+  readonly arguments: Arguments;
   readonly shapes: readonly (readonly number[])[];
   readonly initial: readonly (readonly number[])[];
   readonly grads: readonly (readonly (readonly number[] | null)[])[];
   readonly final: readonly (readonly number[])[];
   readonly state: Readonly<Record<string, Readonly<Record<string, readonly number[]>>>>;
+  readonly groups: Typed;
 }
 const variants = fixtureJson("optim/variants.json") as Record<string, Variant>;
 
-const read = (variable: Variable): Promise<HostTensor> => variable.read();
-const write = (variable: Variable, value: HostTensor): void => {
-  variable.write(value);
-};
-const parameter = (shape: readonly number[], values?: readonly number[]): Parameter =>
-  new Parameter(
-    float32Tensor(
-      values === undefined ? new Float32Array(shape.reduce((a, b) => a * b, 1)) : Float32Array.from(values),
-      shape,
-    ),
-  );
-
-/** One step with given gradients, as an eager executor does it. */
-function step(
-  optimizer: Optimizer,
-  params: readonly Parameter[],
-  grads: readonly (readonly number[] | null)[],
-): string[] {
-  const scalars = optimizer.hostScalars();
-  tf.tidy(() => {
-    const tensors = new Map<Parameter, Tensor>();
-    params.forEach((param, i) => {
-      const grad = grads[i];
-      if (grad) tensors.set(param, tf.tensor([...grad], [...param.shape]));
-    });
-    optimizer.applyGradients(tensors, (name) => tf.scalar(scalars[name] ?? NaN));
-  });
-  optimizer.afterStep();
-  return Object.keys(scalars);
-}
-
-function build(variant: Variant, params: readonly Parameter[]): Optimizer {
-  const options = Object.fromEntries(
-    Object.entries(variant.arguments).map(([name, value]) => [
-      name.replace(/_(.)/g, (_, c: string) => c.toUpperCase()),
-      value,
-    ]),
-  );
-  return new { Adam, AdamW, SGD }[variant.optimizer](params, options);
-}
-
-async function numbers(value: PyValue | undefined): Promise<number[]> {
-  return value instanceof StoredTensor ? [...float32Values(await readTensor(value))] : [];
-}
+const build = (variant: Variant, params: readonly Parameter[]): Optimizer =>
+  optimizerOf(variant.optimizer, params, variant.arguments);
 
 function expectClose(actual: readonly number[], expected: readonly number[]): void {
   expect(actual).toHaveLength(expected.length);
@@ -76,13 +34,19 @@ function expectClose(actual: readonly number[], expected: readonly number[]): vo
 async function expectTorch(variant: Variant, optimizer: Optimizer, params: readonly Parameter[]): Promise<void> {
   for (const [i, param] of params.entries())
     expectClose([...float32Values(await param.read())], variant.final[i] ?? []);
-  const state = (await optimizer.stateDict(read)).get("state");
+  const dict = await optimizer.stateDict(read);
+  expect(toTyped(dict.get("param_groups") ?? null)).toEqual(variant.groups);
+  const state = dict.get("state");
   if (!(state instanceof PyDict)) throw new Error("no state");
   expect(state.keys().map(keyText).sort()).toEqual(Object.keys(variant.state)); // JSON has lost their order
   for (const [key, entry] of state) {
     const expected = variant.state[keyText(key)] ?? {};
     if (!(entry instanceof PyDict)) throw new Error("no entry");
     expect(entry.keys()).toEqual(Object.keys(expected));
+    for (const [slot, tensor] of entry) {
+      const shape = slot === "step" || slot === "mu_product" ? [] : variant.shapes[Number(key)];
+      expect([slot, tensor]).toEqual([slot, expect.objectContaining({ dtype: "float32", shape })]);
+    }
     for (const [name, values] of Object.entries(expected)) expectClose(await numbers(entry.get(name)), values);
   }
 }
@@ -111,8 +75,10 @@ describe.each(Object.entries(variants))("%s", (_name, variant) => {
 
 test("steps keep no tensors, and ask for the same numbers from the first one on", () => {
   const params = [parameter([3, 2]), parameter([2])];
-  for (const optimizer of [new Adam(params), new SGD(params, { momentum: 0.9, nesterov: true })]) {
-    const names = step(optimizer, params, [
+  const names = ["Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam"];
+  const sgd = new SGD(params, { momentum: 0.9, nesterov: true });
+  for (const optimizer of [sgd, ...names.map((each) => optimizerOf(each, params, {}))]) {
+    const first = step(optimizer, params, [
       [1, 2, 3, 4, 5, 6],
       [1, 2],
     ]);
@@ -123,10 +89,18 @@ test("steps keep no tensors, and ask for the same numbers from the first one on"
           [1, 2, 3, 4, 5, 6],
           [1, 2],
         ]),
-      ).toEqual(names);
+      ).toEqual(first);
       expect(tf.memory().numTensors).toBe(count);
     }
   }
+});
+
+test("RAdam asks for other numbers once it can tell the variance: at its sixth step", () => {
+  const params = [parameter([1])];
+  const radam = new RAdam(params);
+  const asked = Array.from({ length: 7 }, () => step(radam, params, [[1]]).includes("0.rectification"));
+  // ρ_t = ρ∞ - 2t·β2^t/(1-β2^t) is 4.996 for t = 5 and 5.994 for t = 6
+  expect(asked).toEqual([false, false, false, false, false, true, true]);
 });
 
 test("a parameter that missed a step is asked for under another name, since its numbers differ", () => {
@@ -135,125 +109,6 @@ test("a parameter that missed a step is asked for under another name, since its 
   expect(step(optimizer, params, [[1], null, [1]]).every((name) => name.startsWith("0-2."))).toBe(true);
   const names = step(optimizer, params, [[1], [1], [1]]);
   expect(new Set(names.map((name) => name.split(".")[0]))).toEqual(new Set(["0,2", "1"]));
-});
-
-describe("the state dict", () => {
-  test("has torch's options in torch's order, ints as ints", async () => {
-    const dict = await new Adam([parameter([1])], { lr: 1 }).stateDict(read);
-    const [group] = dict.get("param_groups") as PyDict[];
-    expect(Object.fromEntries(group ?? [])).toEqual({
-      lr: new PyFloat(1),
-      betas: new PyTuple([new PyFloat(0.9), new PyFloat(0.999)]),
-      eps: new PyFloat(1e-8),
-      weight_decay: 0,
-      amsgrad: false,
-      maximize: false,
-      foreach: null,
-      capturable: false,
-      differentiable: false,
-      fused: null,
-      decoupled_weight_decay: false,
-      params: [0],
-    });
-    expect(group?.keys()).toEqual([
-      "lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "foreach", "capturable", "differentiable", "fused",
-      "decoupled_weight_decay", "params",
-    ]); // prettier-ignore
-  });
-
-  test("numbers parameters through the groups; a group's own options come first, as in torch", async () => {
-    const params = [parameter([1]), parameter([1]), parameter([1])];
-    const optimizer = new SGD(
-      [{ params: params.slice(0, 1) }, { params: params.slice(1), weightDecay: 0.5, lr: 0.3 }],
-      {
-        lr: 0.1,
-      },
-    );
-    const groups = (await optimizer.stateDict(read)).get("param_groups") as PyDict[];
-    expect(groups.map((group) => group.get("params"))).toEqual([[0], [1, 2]]);
-    expect(groups.map((group) => group.get("lr"))).toEqual([new PyFloat(0.1), new PyFloat(0.3)]);
-    expect(groups[1]?.keys().slice(0, 3)).toEqual(["weight_decay", "lr", "momentum"]);
-    expect(optimizer.paramGroups.map(({ lr }) => lr)).toEqual([0.1, 0.3]);
-  });
-
-  test("gives back the options it was loaded with, in their types, and adds what older files lack", async () => {
-    const optimizer = new SGD([parameter([1])], { lr: 0.1 });
-    const group = PyDict.from({ lr: 1, momentum: 0, dampening: new PyFloat(0), initial_lr: 2, params: [7] });
-    await optimizer.loadStateDict(PyDict.from({ state: new PyDict(), param_groups: [group] }), write);
-    const [saved] = (await optimizer.stateDict(read)).get("param_groups") as PyDict[];
-    expect(saved?.keys().slice(0, 5)).toEqual(["lr", "momentum", "dampening", "initial_lr", "weight_decay"]);
-    expect(saved?.get("lr")).toBe(1);
-    expect(saved?.get("dampening")).toEqual(new PyFloat(0));
-  });
-
-  test("with a learning rate in a tensor, as capturable optimizers keep it, is read", async () => {
-    const optimizer = new Adam([parameter([1])]);
-    const dict = await optimizer.stateDict(read);
-    const [group] = dict.get("param_groups") as PyDict[];
-    group?.set("lr", storedTensor(float32Tensor(Float32Array.of(0.25), [])));
-    await optimizer.loadStateDict(dict, write);
-    expect(optimizer.paramGroups[0]?.lr).toBe(0.25);
-  });
-
-  test("of old torch, whose step is an int, is read", async () => {
-    const param = parameter([1]);
-    const optimizer = new Adam([param]);
-    const slot = (): StoredTensor => storedTensor(float32Tensor(Float32Array.of(1), [1]));
-    const [group] = (await optimizer.stateDict(read)).get("param_groups") as PyDict[];
-    const entry = PyDict.from({ step: 5, exp_avg: slot(), exp_avg_sq: slot() });
-    await optimizer.loadStateDict(
-      PyDict.from({ state: new PyDict([[0, entry]]), param_groups: [group ?? null] }),
-      write,
-    );
-    const state = (await optimizer.stateDict(read)).get("state") as PyDict;
-    expect(await numbers((state.get(0) as PyDict).get("step"))).toEqual([5]);
-  });
-});
-
-describe("a state that does not fit", () => {
-  const stateOf = async (optimizer: Optimizer, params: readonly Parameter[]): Promise<PyDict> => {
-    step(
-      optimizer,
-      params,
-      params.map((param) => new Array<number>(param.shape.reduce((a, b) => a * b, 1)).fill(1)),
-    );
-    return optimizer.stateDict(read);
-  };
-  const failure = async (optimizer: Optimizer, dict: PyDict): Promise<LtrainError> => {
-    const error: unknown = await optimizer.loadStateDict(dict, write).catch((reason: unknown) => reason);
-    if (!(error instanceof LtrainError)) throw new Error("it did not fail");
-    expect(error.code).toBe("checkpoint.mismatch");
-    return error;
-  };
-
-  test("in the number of parameters names both", async () => {
-    const params = [parameter([1]), parameter([1])];
-    const error = await failure(new Adam([parameter([1])]), await stateOf(new Adam(params), params));
-    expect(error.message).toContain("parameters of group 0: 2 in the checkpoint, 1 here");
-  });
-
-  test("in the number of groups names both", async () => {
-    const params = [parameter([1])];
-    const groups = [{ params: [parameter([1])] }, { params: [parameter([1])] }];
-    const error = await failure(new Adam(groups), await stateOf(new Adam(params), params));
-    expect(error.message).toContain("parameter groups: 1 in the checkpoint, 2 here");
-  });
-
-  test("in shapes names each, and changes nothing", async () => {
-    const params = [parameter([2, 3]), parameter([4])];
-    const dict = await stateOf(new Adam(params), params);
-    const optimizer = new Adam([parameter([2, 3]), parameter([5])], { lr: 0.5 });
-    const error = await failure(optimizer, dict);
-    expect(error.message).toContain("parameter 1: exp_avg is [4] in the checkpoint, the parameter is [5]");
-    expect(error.message).toContain("parameter 1: exp_avg_sq is [4]");
-    expect(optimizer.paramGroups[0]?.lr).toBe(0.5);
-  });
-
-  test("because another optimizer wrote it says what each keeps", async () => {
-    const [a, b] = [[parameter([1])], [parameter([1])]];
-    const error = await failure(new SGD(b, { momentum: 0.9 }), await stateOf(new Adam(a), a));
-    expect(error.message).toContain("the checkpoint has step, exp_avg, exp_avg_sq, SGD needs momentum_buffer");
-  });
 });
 
 test("options that torch refuses are refused", () => {
