@@ -62,7 +62,7 @@ export class RecordingBackend extends tf.KernelBackend {
     kernel: string,
     inputs: Readonly<Record<string, tf.TensorInfo | undefined>>,
     attributes: object,
-  ): tf.TensorInfo[] {
+  ): tf.TensorInfo | tf.TensorInfo[] {
     const lowering = LOWERINGS[kernel];
     if (lowering === undefined) {
       throw new LtrainError("engine.unsupported", `no lowering for the op ${kernel}, used at ${userLine()}`, {
@@ -74,8 +74,8 @@ export class RecordingBackend extends tf.KernelBackend {
       if (tensor !== undefined) values[name] = this.value(tensor);
     }
     this.builder.origin = this.notesPlaces ? `${kernel} at ${userLine()}` : kernel;
-    const results = lowering(this.builder, values, attributes);
-    return results.map((value) => this.info(value));
+    const result = lowering(this.builder, values, attributes);
+    return "dtype" in result ? this.info(result) : result.map((value) => this.info(value));
   }
 
   override write(values: tf.backend_util.BackendValues, shape: number[], dtype: tf.DataType): object {
@@ -189,9 +189,7 @@ function register(): void {
       backendName: NAME,
       kernelFunc: ({ inputs, attrs }) => {
         if (active === undefined) throw new Error(`${kernelName} runs on the recording backend outside a capture`);
-        const results = active.run(kernelName, inputs, attrs ?? {});
-        const [only] = results;
-        return results.length === 1 && only !== undefined ? only : results;
+        return active.run(kernelName, inputs, attrs ?? {});
       },
     });
   }

@@ -6,7 +6,7 @@ import { dropout } from "./dropout.js";
 export interface AttentionOptions {
   /** Whether a position sees itself and those before it only. */
   readonly isCausal?: boolean;
-  /** Added to the scores before the softmax; -Infinity hides a position. */
+  /** Added to the scores before the softmax, -Infinity hides a position; of bool, true lets it be seen. */
   readonly mask?: Tensor | null;
   /** What the scores are multiplied by; 1/√width when it is not given. */
   readonly scale?: number;
@@ -18,7 +18,7 @@ export interface AttentionOptions {
 export function scaledDotProductAttention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions = {}): Tensor {
   const { isCausal = false, mask = null, scale = 1 / Math.sqrt(q.shape.at(-1) ?? 1), dropout: p = 0 } = options;
   const scores = tf.matMul(tf.mul(q, scale), k, false, true);
-  const masked = mask === null ? scores : tf.add(scores, mask);
+  const masked = mask === null ? scores : tf.add(scores, mask.dtype === "bool" ? hidden(tf.logicalNot(mask)) : mask);
   const visible = isCausal ? tf.add(masked, causalMask(q.shape.at(-2) ?? 0, k.shape.at(-2) ?? 0)) : masked;
   return tf.matMul(dropout(tf.softmax(visible), p, p > 0), v);
 }
@@ -43,6 +43,11 @@ export function multiHeadAttention(
 function split(x: Tensor, numHeads: number): Tensor {
   const [batch = 0, length = 0, width = 0] = x.shape;
   return tf.transpose(tf.reshape(x, [batch, length, numHeads, width / numHeads]), [0, 2, 1, 3]);
+}
+
+/** -Infinity where a truth holds, else 0. */
+export function hidden(truth: Tensor): Tensor {
+  return tf.where(truth, tf.fill(truth.shape, -Infinity), tf.zeros(truth.shape));
 }
 
 /** 0 where a key is not after the query, else -Infinity. */

@@ -89,7 +89,7 @@ function explicit(height: [number, number], width: [number, number]): Padding {
  * Dilation as a larger filter with zeros between its places: it has the same gradients on every engine, and goes with
  * any stride, while tfjs' own dilation has neither.
  */
-function spread(weight: Tensor, [vertical, horizontal]: readonly [number, number]): Tensor {
+export function spread(weight: Tensor, [vertical, horizontal]: readonly [number, number]): Tensor {
   if (vertical === 1 && horizontal === 1) return weight;
   const [out = 0, into = 0, height = 0, width = 0] = weight.shape;
   const apart = tf.pad(tf.reshape(weight, [out * into, height, 1, width, 1]), [

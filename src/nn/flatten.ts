@@ -1,5 +1,5 @@
 import type { Tensor } from "../tensor/tf.js";
-import { flatten } from "./functional.js";
+import { flatten, unflatten } from "./functional.js";
 import { Module, type Layer } from "./module.js";
 
 /** torch.nn.Flatten: axes startDim to endDim become one. */
@@ -15,5 +15,28 @@ export class Flatten extends Module implements Layer {
 
   forward(x: Tensor): Tensor {
     return flatten(x, this.startDim, this.endDim);
+  }
+}
+
+/** torch.nn.Unflatten: an axis becomes several; one of them may be -1. */
+export class Unflatten extends Module implements Layer {
+  readonly dim: number;
+  readonly unflattenedSize: readonly number[];
+
+  constructor(dim: number, unflattenedSize: readonly number[]) {
+    super();
+    this.dim = dim;
+    this.unflattenedSize = unflattenedSize;
+  }
+
+  forward(x: Tensor): Tensor {
+    return unflatten(x, this.dim, this.unflattenedSize);
+  }
+}
+
+/** torch.nn.Identity. */
+export class Identity extends Module implements Layer {
+  forward(x: Tensor): Tensor {
+    return x;
   }
 }

@@ -1,6 +1,7 @@
 import { float32Tensor } from "../storage/hostTensor.js";
 import { defaultGenerator, uniform_ } from "../tensor/generator.js";
 import { tf, type Tensor } from "../tensor/tf.js";
+import { bilinear } from "./functional.js";
 import { kaimingUniform } from "./init.js";
 import { Module, type Layer } from "./module.js";
 import { Parameter } from "./parameter.js";
@@ -32,5 +33,26 @@ export class Linear extends Module implements Layer {
     const product = tf.matMul(rows, this.weight.value, false, true);
     const sum = this.bias === null ? product : tf.add(product, this.bias.value);
     return x.rank === 2 ? sum : tf.reshape(sum, [...x.shape.slice(0, -1), outFeatures]);
+  }
+}
+
+/** torch.nn.Bilinear: x·W·y + b for every row of x [..., in1] and y [..., in2]; W is kept as [out, in1, in2]. */
+export class Bilinear extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter | null;
+
+  constructor(in1Features: number, in2Features: number, outFeatures: number, { bias = true }: LinearOptions = {}) {
+    super();
+    const bound = 1 / Math.sqrt(in1Features);
+    const drawn = (...shape: readonly number[]): Parameter => {
+      const size = shape.reduce((product, length) => product * length, 1);
+      return new Parameter(float32Tensor(uniform_(defaultGenerator, size, -bound, bound), shape));
+    };
+    this.weight = drawn(outFeatures, in1Features, in2Features);
+    this.bias = bias ? drawn(outFeatures) : null;
+  }
+
+  forward(x: Tensor, y: Tensor): Tensor {
+    return bilinear(x, y, this.weight.value, this.bias?.value);
   }
 }

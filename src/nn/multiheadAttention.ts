@@ -1,7 +1,7 @@
 import { LtrainError } from "../errors.js";
 import { float32Tensor } from "../storage/hostTensor.js";
 import { tf, type Tensor } from "../tensor/tf.js";
-import { multiHeadAttention, type AttentionOptions } from "./attention.js";
+import { hidden, multiHeadAttention, type AttentionOptions } from "./attention.js";
 import { xavierUniform } from "./init.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
@@ -13,6 +13,19 @@ export interface MultiheadAttentionOptions {
   readonly bias?: boolean;
   /** Whether inputs are [N, length, width]; torch's default is [length, N, width]. */
   readonly batchFirst?: boolean;
+}
+
+/** What a MultiheadAttention is to look at. */
+export interface MultiheadAttentionCall {
+  /** Whether a position sees itself and those before it only. */
+  readonly isCausal?: boolean;
+  /**
+   * [queries, keys] or [N · heads, queries, keys], added to the scores; of bool, true hides a position, which is the
+   * other way round than in scaledDotProductAttention, as in torch.
+   */
+  readonly mask?: Tensor | null;
+  /** [N, keys]: padding, added to the scores or, of bool, hidden where it is true. */
+  readonly keyPaddingMask?: Tensor | null;
 }
 
 /** torch.nn.MultiheadAttention for queries, keys and values of one width; it gives the output without the weights. */
@@ -42,14 +55,32 @@ export class MultiheadAttention extends Module {
     this.#batchFirst = batchFirst;
   }
 
-  forward(query: Tensor, key: Tensor = query, value: Tensor = key, options: AttentionOptions = {}): Tensor {
+  forward(query: Tensor, key: Tensor = query, value: Tensor = key, options: MultiheadAttentionCall = {}): Tensor {
     const turn = (x: Tensor): Tensor => (this.#batchFirst ? x : tf.transpose(x, [1, 0, 2]));
     const [q, k, v] = this.#project(turn(query), key === query ? null : turn(key), value === key ? null : turn(value));
     const attended = multiHeadAttention(q, k, v, this.numHeads, {
-      ...options,
+      ...this.#visibility(options),
       dropout: this.training ? this.#dropout : 0,
     });
     return turn(this.out_proj.forward(attended));
+  }
+
+  /** The masks as one that is added to scores of [N, heads, queries, keys]. */
+  #visibility({ isCausal = false, mask = null, keyPaddingMask = null }: MultiheadAttentionCall): AttentionOptions {
+    const added = (given: Tensor): Tensor => (given.dtype === "bool" ? hidden(given) : given);
+    const parts: Tensor[] = [];
+    if (mask !== null) {
+      const [rows = 0, ...rest] = mask.shape;
+      parts.push(
+        mask.rank === 3 ? tf.reshape(added(mask), [rows / this.numHeads, this.numHeads, ...rest]) : added(mask),
+      );
+    }
+    if (keyPaddingMask !== null) {
+      const [batch = 0, keys = 0] = keyPaddingMask.shape;
+      parts.push(tf.reshape(added(keyPaddingMask), [batch, 1, 1, keys]));
+    }
+    const [first = null, second] = parts;
+    return { isCausal, mask: first !== null && second !== undefined ? tf.add(first, second) : first };
   }
 
   /** Queries, keys and values; null for a key that is the query and a value that is the key: one product then does. */

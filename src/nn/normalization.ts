@@ -39,6 +39,45 @@ export function layerNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor 
   return bias === null ? scaled : tf.add(scaled, bias);
 }
 
+/** `F.group_norm`: [N, C, …] by mean and variance of each group of channels; weight and bias [C]. */
+export function groupNorm(
+  x: Tensor,
+  numGroups: number,
+  weight: Tensor | null = null,
+  bias: Tensor | null = null,
+  eps = 1e-5,
+): Tensor {
+  const [batch = 0, channels = 0] = x.shape;
+  if (x.rank < 2 || channels % numGroups !== 0) {
+    throw new LtrainError(
+      "argument.invalid",
+      `group_norm of ${numGroups} groups takes [N, a multiple of ${numGroups}, …], got [${x.shape.join(", ")}]`,
+    );
+  }
+  const normal = tf.reshape(normalize(tf.reshape(x, [batch, numGroups, -1]), [2], eps), x.shape);
+  const scaled = weight === null ? normal : tf.mul(normal, overChannels(weight, x));
+  return bias === null ? scaled : tf.add(scaled, overChannels(bias, x));
+}
+
+/** The least number that added to 1 makes a difference in float32: torch's default for RMSNorm. */
+const EPSILON = 2 ** -23;
+
+/** `F.rms_norm`: x divided by its root mean square over the last axes, as many as `weight` has, or `dims`. */
+export function rmsNorm(x: Tensor, weight: Tensor | null = null, eps = EPSILON, dims = weight?.rank ?? 1): Tensor {
+  const axes = x.shape.map((_, axis) => axis).slice(x.rank - dims);
+  const mean = (t: Tensor): Tensor => tf.mean(t, axes, true);
+  const run = tf.customGrad((input, save) => {
+    const inverse = tf.rsqrt(tf.add(mean(tf.square(input as Tensor)), eps));
+    const value = tf.mul(input as Tensor, inverse);
+    (save as tf.GradSaveFunc)([value, inverse]);
+    const gradFunc = (dy: Tensor, [y = value, scale = inverse]: Tensor[]): Tensor =>
+      tf.mul(tf.sub(dy, tf.mul(y, mean(tf.mul(dy, y)))), scale);
+    return { value, gradFunc };
+  });
+  const normal = run(x);
+  return weight === null ? normal : tf.mul(normal, weight);
+}
+
 /** Mean and variance of every channel of [N, C, …] over all else, and how many values each comes from. */
 export function channelStatistics(x: Tensor): {
   readonly mean: Tensor;

@@ -17,6 +17,18 @@ export interface AvgPoolOptions extends PoolOptions {
   readonly countIncludePad?: boolean;
 }
 
+/** How a pooling window moves along one axis. */
+export interface Pool1dOptions {
+  readonly stride?: number;
+  readonly padding?: number;
+  readonly ceilMode?: boolean;
+}
+
+/** AvgPool1d's options. */
+export interface AvgPool1dOptions extends Pool1dOptions {
+  readonly countIncludePad?: boolean;
+}
+
 type Image = tf.Tensor4D;
 type Sides = [[number, number], [number, number], [number, number], [number, number]];
 
@@ -54,6 +66,53 @@ export function avgPool2d(x: Tensor, kernelSize: Size2d, options: AvgPoolOptions
     );
     return tf.div(average, tf.avgPool(padded(inside, overhang, 0), size, stride, "valid"));
   });
+}
+
+/** `F.max_pool1d` over [N, C, L] or [C, L]. */
+export function maxPool1d(x: Tensor, kernelSize: number, options: Pool1dOptions = {}): Tensor {
+  return tf.squeeze(maxPool2d(tf.expandDims(x, -2), [1, kernelSize], wide(kernelSize, options)), [x.rank - 1]);
+}
+
+/** `F.avg_pool1d` over [N, C, L] or [C, L]. */
+export function avgPool1d(x: Tensor, kernelSize: number, options: AvgPool1dOptions = {}): Tensor {
+  const { countIncludePad = true } = options;
+  const flat = { ...wide(kernelSize, options), countIncludePad };
+  return tf.squeeze(avgPool2d(tf.expandDims(x, -2), [1, kernelSize], flat), [x.rank - 1]);
+}
+
+/** `F.adaptive_avg_pool1d` over [..., L]: averages of so many windows, which together cover all and may overlap. */
+export function adaptiveAvgPool1d(x: Tensor, outputSize: number): Tensor {
+  const length = x.shape.at(-1) ?? 1;
+  if (outputSize === length) return x;
+  if (outputSize === 1) return tf.mean(x, -1, true);
+  return tf.matMul(x, averages(length, outputSize));
+}
+
+/** `F.adaptive_avg_pool2d` over [..., H, W]; null leaves an axis as it is. */
+export function adaptiveAvgPool2d(x: Tensor, outputSize: Size2d | readonly [number | null, number | null]): Tensor {
+  const [height = 1, width = 1] = x.shape.slice(-2);
+  const [rows, columns] = typeof outputSize === "number" ? [outputSize, outputSize] : outputSize;
+  const [high, wide] = [rows ?? height, columns ?? width];
+  if (high === 1 && wide === 1) return tf.mean(x, [x.rank - 2, x.rank - 1], true);
+  if (x.rank === 4 && height % high === 0 && width % wide === 0) return avgPool2d(x, [height / high, width / wide]);
+  const across = adaptiveAvgPool1d(x, wide);
+  return high === height ? across : tf.matMul(averages(height, high), across, true);
+}
+
+/** [length, windows]: how much each place counts in each window, which begins at ⌊i·length/windows⌋. */
+function averages(length: number, windows: number): Tensor {
+  const values = new Float32Array(length * windows);
+  for (let window = 0; window < windows; window += 1) {
+    const begin = Math.floor((window * length) / windows);
+    const end = Math.ceil(((window + 1) * length) / windows);
+    for (let place = begin; place < end; place += 1) values[place * windows + window] = 1 / (end - begin);
+  }
+  return tf.tensor(values, [length, windows]);
+}
+
+/** Windows along a row as windows of height 1. */
+function wide(kernelSize: number, { stride = kernelSize, padding = 0, ceilMode = false }: Pool1dOptions): PoolOptions {
+  return { stride: [1, stride], padding: [0, padding], ceilMode };
 }
 
 function pooled(

@@ -78,6 +78,11 @@ export class Variable {
     return this.#dtype;
   }
 
+  /** The bytes that the variable was given last, as long as nobody has computed with it. */
+  get untouched(): HostTensor | undefined {
+    return this.#host;
+  }
+
   /** The tensor of this moment. Owned by the variable: do not dispose it. */
   get value(): Tensor {
     if (observer !== undefined) return observer.read(this);

@@ -1,12 +1,15 @@
 import type { Value } from "../graph.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 
-/** Writes one tfjs kernel as ONNX operators. Kernels over a list of tensors get them under "0", "1" … */
+/**
+ * Writes one tfjs kernel as ONNX operators. Kernels over a list of tensors get them under "0", "1" …; those that give a
+ * list give one, even of a single value.
+ */
 export type Lowering = (
   b: GraphBuilder,
   inputs: Readonly<Record<string, Value>>,
   attributes: object,
-) => readonly Value[];
+) => Value | readonly Value[];
 
 /** Lowerings by kernel name. */
 export type LoweringTable = Readonly<Record<string, Lowering>>;
@@ -20,10 +23,7 @@ export type LoweringTable = Readonly<Record<string, Lowering>>;
 export function lowering<Inputs extends string, Attributes extends object = object>(
   write: (b: GraphBuilder, inputs: Readonly<Record<Inputs, Value>>, attributes: Attributes) => Value | readonly Value[],
 ): Lowering {
-  return (b, inputs, attributes) => {
-    const result = write(b, inputs, attributes as Attributes);
-    return "dtype" in result ? [result] : result;
-  };
+  return (b, inputs, attributes) => write(b, inputs, attributes as Attributes);
 }
 
 /** A lowering of a kernel over a list of tensors. */

@@ -16,6 +16,7 @@ const pair =
   (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor): Formula =>
   (inputs) =>
     f(inputs["a"] as tf.Tensor, inputs["b"] as tf.Tensor);
+const twoRows = (x: tf.Tensor): tf.Tensor2D => tf.stack([x, x]) as tf.Tensor2D;
 const size = fc.integer({ min: 1, max: 6 });
 
 test("matrix products with every transposition, and their derivatives, agree with eager tfjs", async () => {
@@ -69,6 +70,7 @@ test("shapes, slices, joins and copies, and their derivatives, agree with eager 
         twice: one((x) => tf.transpose(tf.relu(tf.transpose(x, perm)), perm)),
         slice: one((x) => tf.slice(x, begin, lengths)),
         sliceFront: one((x) => tf.slice(x, 0, 1)),
+        oneOfOne: one((x) => tf.stack(tf.unstack(tf.split(tf.expandDims(x, 0), 1, 0)[0] ?? x, 0), 0)),
         strided: one((x) => tf.sum(tf.slice(tf.reverse(x, axis), begin, lengths), axis)),
         expandDims: one((x) => tf.expandDims(x, axis)),
         tile: one((x) =>
@@ -178,15 +180,8 @@ test("picking and putting by index, and their derivatives, agree with eager tfjs
       await expectSameAsEager(formulas, inputs);
       const counts: Record<string, Formula> = {
         bincount: ({ v, [i]: at }) => tf.denseBincount(at as tf.Tensor1D, v as tf.Tensor1D, depth),
-        bincountRows: ({ [i]: at }) =>
-          tf.denseBincount(tf.stack([at as tf.Tensor1D, at as tf.Tensor1D]) as tf.Tensor2D, tf.tensor1d([]), depth),
-        present: ({ [i]: at }) =>
-          tf.denseBincount(
-            tf.stack([at as tf.Tensor1D, at as tf.Tensor1D]) as tf.Tensor2D,
-            tf.tensor1d([]),
-            depth,
-            true,
-          ),
+        bincountRows: ({ [i]: at }) => tf.denseBincount(twoRows(at as tf.Tensor), tf.tensor1d([]), depth),
+        present: ({ [i]: at }) => tf.denseBincount(twoRows(at as tf.Tensor), tf.tensor1d([]), depth, true),
       };
       const places: Record<string, Formula> = {
         whole: ({ z, [i]: at }) => tf.gather(z as tf.Tensor, at as tf.Tensor1D),
