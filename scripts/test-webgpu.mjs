@@ -26,7 +26,10 @@ const SUITE = [
 /** SwiftShader takes seconds to compile the shader of a matrix product. */
 const TEST_MS = 300_000;
 
-const { values, positionals } = parseArgs({
+const end = process.argv.indexOf("--");
+const [ours, options] = end < 0 ? [process.argv, []] : [process.argv.slice(0, end), process.argv.slice(end + 1)];
+const { values, positionals: files } = parseArgs({
+  args: ours.slice(2),
   options: { gpu: { type: "boolean", default: false } },
   allowPositionals: true,
 });
@@ -37,8 +40,6 @@ if (!values.gpu && !existsSync(driver)) {
   );
   process.exit(1);
 }
-const options = positionals.filter((argument) => argument.startsWith("-"));
-const files = positionals.filter((argument) => !argument.startsWith("-"));
 const root = fileURLToPath(new URL("..", import.meta.url));
 const { status, signal } = spawnSync(
   process.execPath,
