@@ -3,6 +3,7 @@ import { LtrainError } from "../errors.js";
 import type { FileOperations } from "../io/fileOperations.js";
 import { nodeFiles } from "../io/fileOperations.js";
 import { listFolder, statusOf } from "../io/textFile.js";
+import { checkpointFolderAt } from "./checkpointFolder.js";
 import { loadCheckpoint } from "./loadCheckpoint.js";
 
 /** A checkpoint that was found, and what was passed over on the way. */
@@ -25,12 +26,8 @@ export async function findNewestCheckpoint(path: string, files: FileOperations =
   const status = await statusOf(path, files);
   if (status === undefined) throw new LtrainError("file.missing", `there is no file or folder ${path}`);
   if (status.kind !== "folder") return { path, searched: false, epoch: 0, globalStep: 0, skipped: [] };
-  if (await isDistributed(path, files)) {
-    throw new LtrainError(
-      "checkpoint.unsupported",
-      `${path} is a distributed checkpoint (a folder with .metadata and .distcp files)`,
-      { hint: "consolidate it with Lightning: python -m lightning.pytorch.utilities.consolidate_checkpoint" },
-    );
+  if ((await checkpointFolderAt(path, files)) !== undefined) {
+    return { path, searched: false, epoch: 0, globalStep: 0, skipped: [] };
   }
   for (const run of await runsUnder(path, files)) {
     const names = await checkpointsIn(run, files);
@@ -39,10 +36,6 @@ export async function findNewestCheckpoint(path: string, files: FileOperations =
   throw new LtrainError("checkpoint.missing", `there is no checkpoint under ${path}`, {
     hint: `looked for *.ckpt, checkpoints/*.ckpt and ${join("lightning_logs", "version_N", "checkpoints", "*.ckpt")}`,
   });
-}
-
-async function isDistributed(folder: string, files: FileOperations): Promise<boolean> {
-  return (await statusOf(join(folder, ".metadata"), files))?.kind === "file";
 }
 
 /** Folders that may hold checkpoints, the newest run first; a lone file beside the runs comes after them all. */
@@ -93,10 +86,14 @@ async function foldersIn(folder: string, files: FileOperations): Promise<string[
 
 async function checkpointsIn(folder: string, files: FileOperations): Promise<string[]> {
   if ((await statusOf(folder, files))?.kind !== "folder") return [];
-  const entries = await listFolder(folder, files);
-  return entries
-    .filter(({ name, kind }) => kind !== "folder" && name.endsWith(".ckpt") && !name.startsWith("."))
-    .map(({ name }) => join(folder, name));
+  const found: string[] = [];
+  for (const { name, kind } of await listFolder(folder, files)) {
+    if (!name.endsWith(".ckpt") || name.startsWith(".")) continue;
+    const path = join(folder, name);
+    // A sharded checkpoint is a folder with a checkpoint's name.
+    if (kind !== "folder" || (await checkpointFolderAt(path, files)) !== undefined) found.push(path);
+  }
+  return found;
 }
 
 type Candidate = Pick<FoundCheckpoint, "path" | "epoch" | "globalStep"> & { readonly modified: number };

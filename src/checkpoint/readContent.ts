@@ -3,13 +3,13 @@ import type { ByteSource } from "../io/byteSource.js";
 import { PyDict } from "../pickle/values.js";
 import type { PyGlobal, PyValue } from "../pickle/values.js";
 import { detectFormat } from "../serialization/format.js";
-import type { DetectedFormat, FileFormat } from "../serialization/format.js";
+import type { DetectedFormat, FileFormat, FolderFormat } from "../serialization/format.js";
 import { readSafetensors } from "../serialization/safetensors.js";
 import { torchLoad } from "../serialization/torchLoad.js";
 
-/** What one file holds, whatever its format. */
+/** What a file holds, or several that are one checkpoint, whatever their format. */
 export interface FileContent {
-  readonly format: FileFormat;
+  readonly format: FileFormat | FolderFormat;
   /** What torch.load would give; a safetensors or npz file is a dict of its tensors. */
   readonly root: PyValue;
   /** Every class and function the file names; none was called. */
@@ -23,7 +23,12 @@ export interface FileContent {
 }
 
 /** The parts of FileContent that files without a pickle have nothing for. */
-const PLAIN = { globals: [], foreignGlobals: [], metadata: new Map<string, string>(), remarks: [] } as const;
+export const PLAIN_CONTENT = {
+  globals: [],
+  foreignGlobals: [],
+  metadata: new Map<string, string>(),
+  remarks: [],
+} as const;
 
 /** Names that promise a torch file. */
 const TORCH_NAME = /\.(ckpt|pt|pth|bin|tar)$/i;
@@ -36,22 +41,22 @@ export async function readContent(source: ByteSource, name: string): Promise<Fil
   switch (detected.format) {
     case "safetensors": {
       const { tensors, metadata } = await readSafetensors(source);
-      return { ...PLAIN, format: "safetensors", root: new PyDict(tensors), metadata };
+      return { ...PLAIN_CONTENT, format: "safetensors", root: new PyDict(tensors), metadata };
     }
     case "npz": {
       const { readNpz, readNpzFile } = await import("../serialization/npzReader.js");
       const arrays = await (detected.archive === undefined ? readNpzFile(source) : readNpz(detected.archive));
-      return { ...PLAIN, format: "npz", root: new PyDict(arrays) };
+      return { ...PLAIN_CONTENT, format: "npz", root: new PyDict(arrays) };
     }
     case "npy": {
       const { readNpyFile } = await import("../serialization/npzReader.js");
-      return { ...PLAIN, format: "npy", root: await readNpyFile(source) };
+      return { ...PLAIN_CONTENT, format: "npy", root: await readNpyFile(source) };
     }
     case "pickle":
       if (PICKLE_NAME.test(name)) return readPickleFile(source);
   }
   const { format, value, globals, foreignGlobals, remarks } = await torchLoad(source, detected);
-  return { ...PLAIN, format, root: value, globals, foreignGlobals, remarks };
+  return { ...PLAIN_CONTENT, format, root: value, globals, foreignGlobals, remarks };
 }
 
 async function readPickleFile(source: ByteSource): Promise<FileContent> {
@@ -61,7 +66,7 @@ async function readPickleFile(source: ByteSource): Promise<FileContent> {
   ]);
   const { value, globals } = await readBarePickle(source);
   const foreignGlobals = globals.filter((global) => !isWeightsOnlyGlobal(global));
-  return { ...PLAIN, format: "pickle", root: value, globals, foreignGlobals };
+  return { ...PLAIN_CONTENT, format: "pickle", root: value, globals, foreignGlobals };
 }
 
 /** torch.load goes by a safetensors file's name, and nobody takes numpy's arrays for a checkpoint: a name that lies is no accident. */

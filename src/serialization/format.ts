@@ -8,6 +8,9 @@ import type { ZipArchive } from "../zip/zipReader.js";
 export type FileFormat =
   "torch-zip" | "torchscript" | "torch-legacy" | "torch-tar" | "pickle" | "safetensors" | "npz" | "npy" | "other";
 
+/** The kinds of checkpoints that are several files. */
+export type FolderFormat = "torch-distributed" | "safetensors-sharded" | "torch-sharded" | "deepspeed";
+
 /** What a file is, by its bytes. */
 export interface DetectedFormat {
   readonly format: FileFormat;

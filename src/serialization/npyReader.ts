@@ -123,14 +123,12 @@ function inertArray(descr: PythonLiteral, shape: readonly number[]): PyObject {
 /** `[('x', '<f4'), ('y', '<i8', (2,))]`, as numpy spells the dtype of a record. */
 function literalText(value: PythonLiteral): string {
   if (typeof value === "string") return `'${value}'`;
-  if (Array.isArray(value)) return `[${(value as readonly PythonLiteral[]).map(fieldText).join(", ")}]`;
-  return value === null ? "None" : String(value);
+  if (Array.isArray(value)) return `[${value.map(fieldText).join(", ")}]`;
+  return typeof value === "number" ? String(value) : "...";
 }
 
 function fieldText(field: PythonLiteral): string {
-  return Array.isArray(field)
-    ? `(${(field as readonly PythonLiteral[]).map(literalText).join(", ")})`
-    : literalText(field);
+  return Array.isArray(field) ? `(${field.map(literalText).join(", ")})` : literalText(field);
 }
 
 function malformed(name: string, what: string): LtrainError {

@@ -1,9 +1,12 @@
-import { mkdtemp, mkdir, utimes, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, mkdir, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { emptyCheckpoint } from "../../src/checkpoint/checkpoint.js";
 import { torchCheckpointIO } from "../../src/checkpoint/checkpointIO.js";
 import { findNewestCheckpoint } from "../../src/checkpoint/findCheckpoints.js";
+
+const FIXTURES = fileURLToPath(new URL("../fixtures/lightning/", import.meta.url));
 
 let root: string;
 beforeEach(async () => {
@@ -63,9 +66,10 @@ test("nothing there, and a folder without a checkpoint, are two different errors
   await expect(findNewestCheckpoint(root)).rejects.toMatchObject({ code: "checkpoint.missing", exitCode: 4 });
 });
 
-test("a distributed checkpoint's folder is named for what it is", async () => {
-  const metadata = join(root, "sharded.ckpt", ".metadata");
-  await mkdir(dirname(metadata));
-  await writeFile(metadata, "");
-  await expect(findNewestCheckpoint(dirname(metadata))).rejects.toMatchObject({ code: "checkpoint.unsupported" });
+test("a folder that is a distributed checkpoint is the checkpoint, and is found among others by its step", async () => {
+  const sharded = join(root, "checkpoints", "sharded.ckpt");
+  await cp(join(FIXTURES, "dcp-many-files.ckpt"), sharded, { recursive: true });
+  expect(await findNewestCheckpoint(sharded)).toMatchObject({ path: sharded, searched: false });
+  expect(await findNewestCheckpoint(root)).toMatchObject({ path: sharded, searched: true, globalStep: 8, skipped: [] });
+});
 });
