@@ -3,10 +3,10 @@ import type { FileOperations } from "../io/fileOperations.js";
 import { listFolder } from "../io/textFile.js";
 import type { PartFiles } from "../io/partFiles.js";
 import { PyDict } from "../pickle/values.js";
-import type { PyGlobal } from "../pickle/values.js";
 import { zeroWeights } from "../serialization/deepSpeed.js";
 import type { ZeroWeights } from "../serialization/deepSpeed.js";
-import type { FolderContent } from "./openFolder.js";
+import type { FolderContent } from "./folderContent.js";
+import { unionOfGlobals } from "./folderContent.js";
 import type { FileContent } from "./readContent.js";
 import { PLAIN_CONTENT, readContent } from "./readContent.js";
 
@@ -18,7 +18,7 @@ export async function openDeepSpeed(
   entry: string,
   parts: PartFiles,
   options: { readonly files?: FileOperations },
-): Promise<Omit<FolderContent, "close">> {
+): Promise<FolderContent> {
   const names = (await listFolder(dirname(entry), options.files)).map(({ name }) => name).sort(byNumbers);
   const optimizerNames = names.filter((name) => name.endsWith("_optim_states.pt"));
   const modelNames = names.filter((name) => name.endsWith("_model_states.pt"));
@@ -43,8 +43,8 @@ export async function openDeepSpeed(
     ...PLAIN_CONTENT,
     format: "deepspeed",
     root,
-    globals: union(opened.map(({ globals }) => globals)),
-    foreignGlobals: union(opened.map(({ foreignGlobals }) => foreignGlobals)),
+    globals: unionOfGlobals(...opened.map(({ globals }) => globals)),
+    foreignGlobals: unionOfGlobals(...opened.map(({ foreignGlobals }) => foreignGlobals)),
     remarks: [remarkOn(weights, optimizerNames.length)],
     byteLength: opened.reduce((sum, { byteLength }) => sum + byteLength, 0),
     parts: [...modelNames, ...optimizerNames],
@@ -64,10 +64,6 @@ function remarkOn(weights: ZeroWeights | undefined, optimizerFiles: number): str
     `DeepSpeed ZeRO stage ${weights.stage} of ${weights.ranks} ranks: state_dict is put together from the fp32 partitions ` +
     "of all ranks, as zero_to_fp32.py does; the optimizer's moments stay in the files of the ranks"
   );
-}
-
-function union(lists: readonly (readonly PyGlobal[])[]): readonly PyGlobal[] {
-  return [...new Map(lists.flat().map((global) => [global.toString(), global])).values()];
 }
 
 /** rank_2 before rank_10. */

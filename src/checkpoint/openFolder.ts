@@ -4,19 +4,17 @@ import type { FileOperations } from "../io/fileOperations.js";
 import { besideOf, openLocation } from "../io/location.js";
 import { PartFiles } from "../io/partFiles.js";
 import { PyDict } from "../pickle/values.js";
-import type { PyGlobal, PyValue } from "../pickle/values.js";
+import type { PyValue } from "../pickle/values.js";
 import { readDistributed } from "../serialization/distributed.js";
 import { readShardIndex } from "../serialization/shardIndex.js";
 import type { CheckpointFolder } from "./checkpointFolder.js";
+import type { FolderContent } from "./folderContent.js";
+import { unionOfGlobals } from "./folderContent.js";
 import type { FileContent } from "./readContent.js";
 import { PLAIN_CONTENT, readContent } from "./readContent.js";
 
-/** What several files that are one checkpoint hold together. */
-export interface FolderContent extends FileContent {
-  /** Of all the files that were opened or are referred to. */
-  readonly byteLength: number;
-  /** Names of the files beside the one that tells of them. */
-  readonly parts: readonly string[];
+/** Whoever has read the tensors closes the files. */
+export interface ClosableContent extends FolderContent {
   readonly close: () => Promise<void>;
 }
 
@@ -25,7 +23,7 @@ interface OpenOptions {
 }
 
 /** Open the files of a checkpoint that is a folder, or that an index names; tensors stay where they are. */
-export async function openFolder({ kind, entry }: CheckpointFolder, options: OpenOptions): Promise<FolderContent> {
+export async function openFolder({ kind, entry }: CheckpointFolder, options: OpenOptions): Promise<ClosableContent> {
   const parts = new PartFiles(entry, options);
   try {
     switch (kind) {
@@ -47,11 +45,7 @@ export async function openFolder({ kind, entry }: CheckpointFolder, options: Ope
 /** Lightning's file of everything that is not sharded: epoch, loops, hyper-parameters. */
 const LIGHTNING_META = "meta.pt";
 
-async function openDistributed(
-  entry: string,
-  parts: PartFiles,
-  options: OpenOptions,
-): Promise<Omit<FolderContent, "close">> {
+async function openDistributed(entry: string, parts: PartFiles, options: OpenOptions): Promise<FolderContent> {
   const metadata = await parts.file(nameOf(entry));
   const read = await readDistributed(metadata, (file, start, byteLength) => parts.part(file, start, byteLength));
   const meta = await readMeta(entry, options);
@@ -62,8 +56,8 @@ async function openDistributed(
     ...PLAIN_CONTENT,
     format: "torch-distributed",
     root,
-    globals: union(read.globals, meta?.globals ?? []),
-    foreignGlobals: union(read.foreignGlobals, meta?.foreignGlobals ?? []),
+    globals: unionOfGlobals(read.globals, meta?.globals ?? []),
+    foreignGlobals: unionOfGlobals(read.foreignGlobals, meta?.foreignGlobals ?? []),
     byteLength: [...sizes, metadata.byteLength, meta?.byteLength ?? 0].reduce((sum, size) => sum + size, 0),
     parts: [...read.files, ...(meta === undefined ? [] : [LIGHTNING_META])],
   };
@@ -97,7 +91,7 @@ async function readMeta(
 /** So many shards are opened at a time. */
 const SHARDS_AT_ONCE = 8;
 
-async function openSharded(entry: string, parts: PartFiles): Promise<Omit<FolderContent, "close">> {
+async function openSharded(entry: string, parts: PartFiles): Promise<FolderContent> {
   const indexSource = await parts.file(nameOf(entry));
   const index = await readShardIndex(indexSource);
   const names = [...new Set(index.files.values())];
@@ -117,8 +111,8 @@ async function openSharded(entry: string, parts: PartFiles): Promise<Omit<Folder
     ...PLAIN_CONTENT,
     format: contents.every(({ format }) => format === "safetensors") ? "safetensors-sharded" : "torch-sharded",
     root,
-    globals: union(...contents.map(({ globals }) => globals)),
-    foreignGlobals: union(...contents.map(({ foreignGlobals }) => foreignGlobals)),
+    globals: unionOfGlobals(...contents.map(({ globals }) => globals)),
+    foreignGlobals: unionOfGlobals(...contents.map(({ foreignGlobals }) => foreignGlobals)),
     metadata: index.metadata,
     remarks: unlisted > 0 ? [`${unlisted} tensors of the shards are not in the index, and not shown`] : [],
     byteLength: contents.reduce((sum, { byteLength }) => sum + byteLength, indexSource.byteLength),
@@ -160,11 +154,6 @@ function tensorOf(tensor: string, file: string, shard: FileContent | undefined):
       hint: "the shards and the index may be of different saves",
     },
   );
-}
-
-/** Every global once, by its name. */
-function union(...lists: readonly (readonly PyGlobal[])[]): readonly PyGlobal[] {
-  return [...new Map(lists.flat().map((global) => [global.toString(), global])).values()];
 }
 
 /** The last part of a path or an address. */

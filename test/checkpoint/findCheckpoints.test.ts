@@ -1,6 +1,6 @@
 import { cp, mkdtemp, mkdir, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { emptyCheckpoint } from "../../src/checkpoint/checkpoint.js";
 import { torchCheckpointIO } from "../../src/checkpoint/checkpointIO.js";
@@ -71,5 +71,4 @@ test("a folder that is a distributed checkpoint is the checkpoint, and is found 
   await cp(join(FIXTURES, "dcp-many-files.ckpt"), sharded, { recursive: true });
   expect(await findNewestCheckpoint(sharded)).toMatchObject({ path: sharded, searched: false });
   expect(await findNewestCheckpoint(root)).toMatchObject({ path: sharded, searched: true, globalStep: 8, skipped: [] });
-});
 });
