@@ -6,7 +6,7 @@ const SCRIPT = fileURLToPath(new URL("peer.py", import.meta.url));
 const VENV = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
 
 /** The Python that has real torch and Lightning: LTRAIN_PEER_PYTHON, or the virtual environment that .ci/run makes. */
-const PYTHON = process.env["LTRAIN_PEER_PYTHON"] ?? VENV;
+export const PYTHON = process.env["LTRAIN_PEER_PYTHON"] ?? VENV;
 
 /** Whether the real peers are there. In CI they must be: a skipped proof is no proof. */
 export const peerIsThere = existsSync(PYTHON);
