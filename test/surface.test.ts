@@ -93,6 +93,16 @@ test("the command line has exactly these commands and options", () => {
        "--force",
        "--json",
      ],
+     "diff": [
+       "--rtol",
+       "--atol",
+       "--no-equal-nan",
+       "--keys-only",
+       "--weights",
+       "--stat",
+       "--map",
+       "--json",
+     ],
      "doctor": [
        "--json",
      ],
@@ -157,6 +167,10 @@ test("the command line has exactly these commands and options", () => {
        "--precision",
        "--print-config",
        "--dump-graph",
+       "--json",
+       "--quiet",
+     ],
+     "verify": [
        "--json",
        "--quiet",
      ],

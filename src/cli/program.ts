@@ -3,9 +3,11 @@ import { Command } from "commander";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { nearest } from "../nearest.js";
+import { addDiff } from "./diffCommand.js";
 import { addInspect } from "./inspectCommand.js";
 import { splitOverrides } from "./overrides.js";
 import { addConvert, addExtract, addSanitize } from "./rewriteCommands.js";
+import { addVerify } from "./verifyCommand.js";
 
 /** What `train` was asked for; `overrides` are the raw tokens that are no options of its own, in order. */
 export interface TrainCommandOptions {
@@ -60,6 +62,8 @@ export function createProgram(terminal: Terminal, done: (exitCode: number) => vo
   addExtract(program, terminal, done);
   addConvert(program, terminal, done);
   addSanitize(program, terminal, done);
+  addVerify(program, terminal, done);
+  addDiff(program, terminal, done);
   addDoctor(program, terminal, done);
   return program;
 }

@@ -49,7 +49,7 @@ export function decodeNumbers(bytes: Uint8Array, dtype: DType): Float64Array {
   if (dtype === "float4_e2m1fn_x2") return decodeFloat4(bytes);
   const plain = PARTS[dtype] ?? dtype;
   const fast = typedView(bytes, plain);
-  if (fast !== undefined) return Float64Array.from(fast);
+  if (fast !== undefined) return new Float64Array(fast);
   const read = READERS[plain];
   if (read === undefined) throw new TypeError(`${dtype} holds bits, not numbers`);
   const width = itemSize(plain);

@@ -12,6 +12,8 @@ export interface Storage {
   readonly name?: string | undefined;
   /** Checksum of all its bytes as its file has it; whoever copies them all can compare. */
   readonly crc32?: number | undefined;
+  /** The storages of other files that this one is put together of. */
+  parts?(): Promise<readonly Storage[]>;
   /** Bytes `start..end` (exclusive), little-endian. */
   read(start: number, end: number): Promise<Uint8Array>;
   /** Fill `target` with the bytes from `start` on, where that saves an array for every read. */
