@@ -1,8 +1,11 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { LtrainError } from "../errors.js";
 import { Module } from "../nn/module.js";
 import type { LRScheduler } from "../optim/lrScheduler.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { Tensor } from "../tensor/tf.js";
+import { LightningOptimizer, LightningScheduler, Toggles } from "./manualOptimization.js";
+import type { ClipGradientsOptions, ListOf, ManualSteps } from "./manualOptimization.js";
 import type { Stage, TrainerState } from "./trainerState.js";
 
 /** A hyperparameter: what YAML, JSON and pickle can all carry. */
@@ -39,9 +42,24 @@ export interface LRSchedulerConfig {
   readonly name?: string;
 }
 
-/** What configureOptimizers may return, in Lightning's forms that part 1 knows. */
+/** An optimizer with its scheduler. */
+export interface OptimizerConfig {
+  readonly optimizer: Optimizer;
+  readonly lrScheduler?: LRScheduler | LRSchedulerConfig;
+  /** The metric that a ReduceLROnPlateau given without a config of its own watches. */
+  readonly monitor?: string;
+}
+
+/**
+ * What configureOptimizers may return, in Lightning's forms: one optimizer, one with its scheduler, a list of either, or
+ * a list of optimizers and a list of schedulers. Several optimizers are for a module that optimizes by hand.
+ */
 export type OptimizerSetup =
-  Optimizer | { readonly optimizer: Optimizer; readonly lrScheduler?: LRScheduler | LRSchedulerConfig };
+  | Optimizer
+  | OptimizerConfig
+  | readonly Optimizer[]
+  | readonly OptimizerConfig[]
+  | readonly [readonly Optimizer[], readonly (LRScheduler | LRSchedulerConfig)[]];
 
 /** Takes what a step logs; the loops put one in place around every step. */
 export type LogSink = (name: string, value: Tensor | number, options: LogOptions) => void;
@@ -50,8 +68,14 @@ export type LogSink = (name: string, value: Tensor | number, options: LogOptions
 export abstract class LightningModule<Batch = unknown> extends Module {
   /** Set by the trainer while it runs. */
   trainer: TrainerState | null = null;
+  /** False: trainingStep differentiates and steps the optimizers itself (docs/optimizers.md). */
+  automaticOptimization = true;
   #hparams: Hparams = {};
   #logSink: LogSink | null = null;
+  #optimizers: readonly LightningOptimizer[] = [];
+  #schedulers: readonly LightningScheduler[] = [];
+  #manual: ManualSteps | null = null;
+  readonly #toggles = new Toggles();
 
   /** The arguments kept by saveHyperparameters. */
   get hparams(): Hparams {
@@ -64,11 +88,75 @@ export abstract class LightningModule<Batch = unknown> extends Module {
     this.#hparams = { ...this.#hparams, ...Object.fromEntries(kept) };
   }
 
-  /** The loss of one batch, a 0-dim float32 tensor; runs inside a step, so it reads no values. */
-  abstract trainingStep(batch: Batch, batchIdx: number): Tensor;
+  /**
+   * The loss of one batch, a 0-dim float32 tensor; runs inside a step, so it reads no values. Without automatic
+   * optimization a loss that is given back is only shown.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a step that optimizes by hand gives nothing back
+  abstract trainingStep(batch: Batch, batchIdx: number): Tensor | void;
   /** Logs what is to be known of one validation batch. */
   validationStep?(batch: Batch, batchIdx: number): void;
   abstract configureOptimizers(): OptimizerSetup;
+  /** Steps a scheduler when its moment has come; `metric` is what a scheduler with `reduceOnPlateau` monitors. */
+  lrSchedulerStep(scheduler: LRScheduler, metric?: number): void | Promise<void> {
+    scheduler.step(metric);
+  }
+
+  /** The optimizers that configureOptimizers gave, to be stepped in trainingStep without automatic optimization. */
+  optimizers(): ListOf<LightningOptimizer> {
+    return this.#optimizers;
+  }
+  /** The schedulers, in order: without automatic optimization nobody else steps them. */
+  lrSchedulers(): ListOf<LightningScheduler> {
+    return this.#schedulers;
+  }
+  /** Differentiate a loss, and add to the gradients of the parameters that are not frozen. */
+  manualBackward(loss: Tensor): void {
+    this.#manualSteps("manualBackward").backward(loss);
+  }
+  /** Clip the gradients gathered for an optimizer's parameters. */
+  clipGradients({ optimizer }: LightningOptimizer, options: ClipGradientsOptions): void {
+    this.#manualSteps("clipGradients").clip(optimizer, options);
+  }
+  /** Freeze the parameters of all other optimizers, until untoggleOptimizer. */
+  toggleOptimizer({ optimizer }: LightningOptimizer): void {
+    this.#toggles.on(optimizer, this.#bare);
+  }
+  untoggleOptimizer({ optimizer }: LightningOptimizer): void {
+    this.#toggles.off(optimizer, this.#bare);
+  }
+  /** Run `body` with the parameters of all other optimizers frozen. */
+  toggledOptimizer<T>(optimizer: LightningOptimizer, body: () => T): T {
+    this.toggleOptimizer(optimizer);
+    try {
+      return body();
+    } finally {
+      this.untoggleOptimizer(optimizer);
+    }
+  }
+  /** For the trainer: what configureOptimizers gave. */
+  useOptimizers(optimizers: readonly Optimizer[], schedulers: readonly LRScheduler[]): void {
+    this.#optimizers = optimizers.map(
+      (optimizer) => new LightningOptimizer(optimizer, () => this.#manualSteps("an optimizer's step and zeroGrad")),
+    );
+    this.#schedulers = schedulers.map((scheduler) => new LightningScheduler(scheduler, () => this.#manual));
+  }
+  /** For the loops: run `body`, a step that optimizes by hand through `steps`. */
+  withManualSteps<T>(steps: ManualSteps, body: () => T): T {
+    this.#manual = steps;
+    try {
+      return body();
+    } finally {
+      this.#manual = null;
+    }
+  }
+  get #bare(): readonly Optimizer[] {
+    return this.#optimizers.map(({ optimizer }) => optimizer);
+  }
+  #manualSteps(what: string): ManualSteps {
+    if (this.#manual === null) throw outsideStep(what);
+    return this.#manual;
+  }
 
   /** Log a 0-dim tensor or a number from within a step. */
   log(name: string, value: Tensor | number, options: LogOptions = {}): void {
@@ -109,4 +197,10 @@ export abstract class LightningModule<Batch = unknown> extends Module {
   onValidationBatchEnd?(batchIdx: number): void | Promise<void>;
   onSaveCheckpoint?(checkpoint: Checkpoint): void | Promise<void>;
   onLoadCheckpoint?(checkpoint: Checkpoint): void | Promise<void>;
+}
+
+function outsideStep(what: string): LtrainError {
+  return new LtrainError("user.failed", `${what} is for trainingStep, while automaticOptimization is false`, {
+    hint: "set automaticOptimization = false in the module, and call it while trainingStep runs",
+  });
 }

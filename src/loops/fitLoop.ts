@@ -90,7 +90,7 @@ export class FitLoop {
     board.show(results.metrics(false));
     await callCallbacks(context, "onTrainEpochEnd", [], watching);
     board.show(results.metrics(false));
-    this.epochLoop.stepPlateauSchedulers();
+    await this.epochLoop.stepPlateauSchedulers();
     const step = this.epochLoop.batchesThatStepped - 1;
     await board.writeRow(results.metrics(false).log, trainer.currentEpoch, step);
     this.progress.increment("completed");

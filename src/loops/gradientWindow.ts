@@ -19,11 +19,13 @@ export class GradientWindow {
   readonly #numbers: ReadonlyMap<Parameter, number>;
   readonly #sums = new Map<Parameter, Variable>();
   #filled: ReadonlySet<Parameter> = new Set();
+  /** Those of them that an optimizer has used: no checkpoint needs them. */
+  #spent: ReadonlySet<Parameter> = new Set();
 
-  constructor(size: number, optimizer: Optimizer) {
+  constructor(size: number, optimizers: readonly Optimizer[]) {
     this.size = size;
-    const all = optimizer.paramGroups.flatMap((group) => group.params);
-    this.#numbers = new Map(all.map((parameter, number) => [parameter, number]));
+    const all = new Set(optimizers.flatMap(({ paramGroups }) => paramGroups).flatMap(({ params }) => params));
+    this.#numbers = new Map([...all].map((parameter, number) => [parameter, number]));
   }
 
   /** Parameters with a gradient of earlier batches, by their number in the optimizer: a step sees this. */
@@ -42,20 +44,35 @@ export class GradientWindow {
     return sums;
   }
 
+  /** Parameters with a gradient of earlier batches. */
+  get filled(): ReadonlySet<Parameter> {
+    return this.#filled;
+  }
+  /** Those of them that an optimizer has used. */
+  get spent(): ReadonlySet<Parameter> {
+    return this.#spent;
+  }
+  /** Within a step: the gradient that an earlier batch left for a parameter. */
+  left(parameter: Parameter): Tensor {
+    return this.#sumOf(parameter).value;
+  }
+
   /** Within a step that is not the optimizer's: keep them for the next batch. */
   keep(sums: Gradients): void {
     for (const [parameter, sum] of sums) this.#sumOf(parameter).assign(sum);
   }
 
-  /** After a step: which parameters have a gradient now. */
-  settle(filled: ReadonlySet<Parameter>): void {
+  /** After a step: which parameters have a gradient now, and which of them have been used. */
+  settle(filled: ReadonlySet<Parameter>, spent: ReadonlySet<Parameter> = new Set()): void {
     this.#filled = filled;
+    this.#spent = spent;
   }
 
   /** What has been gathered so far, by the parameter's number in the optimizer. */
   async state(read: (variable: Variable) => Promise<HostTensor>): Promise<Map<number, HostTensor>> {
     const state = new Map<number, HostTensor>();
     for (const parameter of this.#filled) {
+      if (this.#spent.has(parameter)) continue;
       state.set(this.#numbers.get(parameter) ?? -1, await read(this.#sumOf(parameter)));
     }
     return state;

@@ -7,13 +7,14 @@ import type { HookLogs } from "./hookLogs.js";
 import type { MetricsBoard } from "./metricsBoard.js";
 
 /** A scheduler whose rhythm is decided. */
-export type SchedulerConfig = Required<Pick<LRSchedulerConfig, "scheduler" | "interval" | "frequency">> &
-  Pick<LRSchedulerConfig, "monitor" | "reduceOnPlateau">;
+export type SchedulerConfig = Required<Omit<LRSchedulerConfig, "monitor" | "name">> &
+  Pick<LRSchedulerConfig, "monitor" | "name">;
 
 /** What the loops work with; the trainer owns it. */
 export interface LoopContext extends HookContext {
   readonly executor: Executor;
-  readonly optimizer: Optimizer;
+  /** More than one only where the module optimizes by hand. */
+  readonly optimizers: readonly Optimizer[];
   readonly precision: Precision;
   readonly schedulers: readonly SchedulerConfig[];
   readonly board: MetricsBoard;

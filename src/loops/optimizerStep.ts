@@ -46,6 +46,8 @@ export interface StepNote {
   readonly updated: ReadonlySet<Parameter>;
   /** Those that have a gradient left for the next batch. */
   readonly gathered: ReadonlySet<Parameter>;
+  /** Those of them whose gradient an optimizer has used. */
+  readonly spent?: ReadonlySet<Parameter>;
 }
 
 /** Inputs that carry the optimizer's numbers of this step begin so. */
@@ -57,7 +59,7 @@ export const OPTIMIZER_INPUT = "optimizer.";
  */
 export function optimizerStep(parts: OptimizerStepParts): StepFunction {
   const { module, optimizer, precision, logs, tree, window, clip, tell } = parts;
-  const trained = trainedParameters(optimizer);
+  const trained = trainedParameters([optimizer]);
   return (inputs, recording) => {
     const batch = assembleBatch(tree, inputs);
     const { index, opensWindow, steps } = parts.batch();
@@ -88,9 +90,9 @@ export function optimizerStep(parts: OptimizerStepParts): StepFunction {
   };
 }
 
-/** Parameters that the optimizer changes, each once; frozen ones keep their place in its numbering only. */
-function trainedParameters(optimizer: Optimizer): Parameter[] {
-  const all = optimizer.paramGroups.flatMap((group) => group.params);
+/** Parameters that optimizers change, each once; frozen ones keep their place in the numbering only. */
+export function trainedParameters(optimizers: readonly Optimizer[]): Parameter[] {
+  const all = optimizers.flatMap(({ paramGroups }) => paramGroups).flatMap(({ params }) => params);
   return [...new Set(all)].filter((parameter) => parameter.requiresGrad);
 }
 
@@ -106,7 +108,8 @@ function byParameter(
   return gradients;
 }
 
-function asLoss(loss: unknown, module: LightningModule): Tensor {
+/** The loss that trainingStep gave back. */
+export function asLoss(loss: unknown, module: LightningModule): Tensor {
   const shape = (loss as Partial<Tensor> | null | undefined)?.shape;
   if (shape?.length === 0) return loss as Tensor;
   throw new LtrainError(

@@ -56,7 +56,7 @@ function resumeInsideEpoch({ epochLoop }: FitCounters, batches: BatchProgress): 
     epochLoop.zeroGradProgress.resetOnRestart();
     return false;
   }
-  if (epochLoop.batchesThatStepped >= epochLoop.globalStep) return false;
+  if (epochLoop.batchesThatStepped >= epochLoop.windowsTrained) return false;
   const validated = processed === completed && isOver(epochLoop.validation.progress);
   if (validated) epochLoop.batchesThatStepped += 1;
   return !validated;

@@ -1,6 +1,7 @@
 import { LtrainError } from "../errors.js";
 import type { LoopContext, SchedulerConfig } from "./loopContext.js";
 import type { Progress } from "./progress.js";
+import { userCode } from "./userFailure.js";
 
 /** Which schedulers are meant: plateau schedulers wait until the metrics they watch are known. */
 export interface SchedulerMoment {
@@ -8,30 +9,45 @@ export interface SchedulerMoment {
   readonly plateau: boolean;
   /** Index of the batch or epoch that has just been trained. */
   readonly index: number;
+  /** Brings what was logged up to this moment. */
+  readonly settle: () => Promise<unknown>;
 }
 
-/** Step the schedulers whose moment has come: every `frequency` batches or epochs. */
-export function stepSchedulers(
+/**
+ * Step the schedulers whose moment has come: every `frequency` batches or epochs. A module that optimizes by hand steps
+ * its own.
+ */
+export async function stepSchedulers(
   context: LoopContext,
   progress: Progress,
-  { interval, plateau, index }: SchedulerMoment,
-): void {
+  { interval, plateau, index, settle }: SchedulerMoment,
+): Promise<void> {
+  const { module } = context;
+  if (!module.automaticOptimization) return;
   for (const config of context.schedulers) {
-    if (config.interval !== interval || (config.reduceOnPlateau ?? false) !== plateau) continue;
+    if (config.interval !== interval || config.reduceOnPlateau !== plateau) continue;
     if ((index + 1) % config.frequency !== 0) continue;
+    if (plateau) await settle();
+    const metric = plateau ? monitored(context, config) : undefined;
+    if (plateau && metric === undefined) continue;
     progress.increment("ready");
-    config.scheduler.step(plateau ? monitored(context, config) : undefined);
+    const place = `${module.constructor.name}.lrSchedulerStep`;
+    await userCode(place, () => module.lrSchedulerStep(config.scheduler, metric));
     progress.increment("completed");
   }
 }
 
-function monitored({ board }: LoopContext, { monitor, scheduler }: SchedulerConfig): number {
+/** The watched metric; without it a strict scheduler is an error, and another one is left where it is. */
+function monitored(
+  { board, trainer }: LoopContext,
+  { monitor, scheduler, strict }: SchedulerConfig,
+): number | undefined {
   const value = monitor === undefined ? undefined : board.callbackMetrics.get(monitor);
   if (value !== undefined) return value;
-  throw new LtrainError(
-    "config.invalid",
-    `${scheduler.constructor.name} watches ${monitor ?? "no metric"}, which is not logged; ` +
-      `logged are: ${[...board.callbackMetrics.keys()].join(", ")}`,
-    { hint: "set monitor to one of them" },
-  );
+  const names = [...board.callbackMetrics.keys()];
+  const what = `${scheduler.constructor.name} watches ${monitor ?? "no metric"}, which is not logged; `;
+  const message = `${what}logged are: ${names.length === 0 ? "no metrics" : names.join(", ")}`;
+  if (strict) throw new LtrainError("config.invalid", message, { hint: "set monitor to one of them" });
+  trainer.warn(`${message}: its step is left out`);
+  return undefined;
 }

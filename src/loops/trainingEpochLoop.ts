@@ -1,35 +1,26 @@
-import type { FlatBatch } from "../core/batch.js";
 import { batchSizeOf, flattenBatch } from "../core/batch.js";
 import type { StepResult } from "../core/trainerState.js";
 import type { LoaderIterator } from "../data/loaderIterator.js";
-import type { HostTensor } from "../storage/hostTensor.js";
-import { scalarTensor } from "../storage/hostTensor.js";
 import type { Batch } from "../data/batch.js";
 import { callCallbacks, callModule } from "./callHooks.js";
 import type { EvaluationLoop } from "./evaluationLoop.js";
 import type { LoopContext } from "./loopContext.js";
-import type { GradientClip } from "./gradientClip.js";
-import { GradientWindow } from "./gradientWindow.js";
-import type { BatchPlace, StepNote } from "./optimizerStep.js";
-import { OPTIMIZER_INPUT, optimizerStep } from "./optimizerStep.js";
-import { optimizerVariant } from "./optimizerVariant.js";
+import type { GradientWindow } from "./gradientWindow.js";
+import type { BatchPlace } from "./optimizerStep.js";
 import { BatchProgress, Progress } from "./progress.js";
 import { Results } from "./results.js";
 import { stepSchedulers } from "./schedulerSteps.js";
 import { StepClock } from "./stepClock.js";
 import { StepLogs } from "./stepLogs.js";
-import { StepRunner } from "./stepRunner.js";
+import { TrainingSteps, type TrainingStepsOptions } from "./trainingSteps.js";
 import { placeOf, userFailure } from "./userFailure.js";
 
 /** Limits of the epoch under way. */
-export interface TrainingEpochLimits {
+export interface TrainingEpochLimits extends TrainingStepsOptions {
   /** -1: no limit. */
   readonly maxSteps: number;
   readonly checkValEveryNEpoch: number;
   readonly logEveryNSteps: number;
-  /** Batches whose gradients make one optimizer step. */
-  readonly accumulateGradBatches: number;
-  readonly gradientClip: GradientClip | null;
 }
 
 /** Milliseconds of training after which signals and timers get their turn. */
@@ -39,13 +30,8 @@ const TURN_MS = 20;
 export class TrainingEpochLoop {
   readonly batchProgress = new BatchProgress();
   readonly schedulerProgress = new Progress("step");
-  readonly optimizerProgress = new Progress("step");
-  readonly zeroGradProgress = new Progress("zeroGrad");
-  /** Counts nothing yet: it is written because Lightning reads it. */
-  readonly manualProgress = new Progress("step");
   readonly results = new Results(true);
   readonly clock = new StepClock();
-  readonly window: GradientWindow;
   readonly validation: EvaluationLoop;
   /** The loggers' step: one behind `globalStep` until the batch under way is over. */
   batchesThatStepped = 0;
@@ -56,9 +42,7 @@ export class TrainingEpochLoop {
   readonly #context: LoopContext;
   readonly #limits: TrainingEpochLimits;
   readonly #logs: StepLogs;
-  readonly #runner: StepRunner<StepNote>;
-  /** Whether the optimizer took a step with the batch under way; with gradients that overflowed it takes none. */
-  #stepped = true;
+  readonly #steps: TrainingSteps;
   #lastTurn = performance.now();
 
   constructor(context: LoopContext, limits: TrainingEpochLimits, validation: EvaluationLoop) {
@@ -66,23 +50,29 @@ export class TrainingEpochLoop {
     this.#limits = limits;
     this.validation = validation;
     this.#logs = new StepLogs("trainingStep", true, this.results);
-    const { module, optimizer, precision } = context;
-    const window = new GradientWindow(limits.accumulateGradBatches, optimizer);
-    this.window = window;
-    const parts = { module, optimizer, precision, window, logs: this.#logs, clip: limits.gradientClip };
-    this.#runner = new StepRunner(context, {
-      name: "trainingStep",
-      build: (tree, tell) => optimizerStep({ ...parts, tree, tell, batch: () => this.#place }),
-      variant: () => {
-        const { opensWindow, steps } = this.#place;
-        return `${opensWindow ? "opens" : window.key} ${steps ? optimizerVariant(optimizer) : "gathers"}`;
-      },
-    });
+    this.#steps = new TrainingSteps(context, limits, this.#logs, () => this.#place);
   }
 
+  get optimizerProgress(): Progress {
+    return this.#steps.optimizerProgress;
+  }
+  get zeroGradProgress(): Progress {
+    return this.#steps.zeroGradProgress;
+  }
+  get manualProgress(): Progress {
+    return this.#steps.manualProgress;
+  }
+  get window(): GradientWindow {
+    return this.#steps.window;
+  }
   /** Optimizer steps over the whole training. */
   get globalStep(): number {
-    return this.optimizerProgress.total.completed;
+    return this.#steps.globalStep;
+  }
+  /** Accumulation windows that are over; a module that optimizes by hand has one for each batch. */
+  get windowsTrained(): number {
+    const { automaticOptimization } = this.#context.module;
+    return automaticOptimization ? this.globalStep : this.batchProgress.total.completed;
   }
   /** Index of the batch under way, -1 before the first. */
   get batchIdx(): number {
@@ -174,14 +164,15 @@ export class TrainingEpochLoop {
     batchProgress.increment("started");
 
     try {
-      await this.#step(flat);
+      await this.#steps.run(flat);
     } catch (error) {
       throw userFailure(error, `${context.module.constructor.name}.trainingStep ${placeOf(context.trainer)}`);
     }
     batchProgress.increment("processed");
+    if (this.steps) this.clock.tick();
 
-    this.#stepStepSchedulers(false);
-    if (this.isLastBatch) this.#stepEpochSchedulers(false);
+    await this.#stepStepSchedulers(false);
+    if (this.isLastBatch) await this.#stepEpochSchedulers(false);
 
     const outputs = this.#wantsOutputs(batchIdx) ? await this.settle() : {};
     await callCallbacks(context, "onTrainBatchEnd", [outputs, batchIdx]);
@@ -191,43 +182,23 @@ export class TrainingEpochLoop {
     if (this.shouldLog) await this.#logBatch();
   }
 
-  /** Run the step function, and count what it did. */
-  async #step(batch: FlatBatch): Promise<void> {
-    const { optimizer, precision } = this.#context;
-    const { optimizerProgress, zeroGradProgress } = this;
-    const { opensWindow, steps } = this.#place;
-    if (steps) optimizerProgress.increment("ready");
-    if (opensWindow)
-      for (const moment of ["ready", "started", "completed"] as const) zeroGradProgress.increment(moment);
-    const { outputs, note } = await this.#runner.run(batch, {
-      ...(steps && scalarInputs(OPTIMIZER_INPUT, optimizer.hostScalars())),
-      ...scalarInputs("", precision.stepInputs()),
-    });
-    this.#stepped = steps && (await precision.tookStep(outputs));
-    await this.#logs.add(outputs, batchSizeOf(batch));
-    this.window.settle(note?.gathered ?? new Set());
-    if (this.#stepped) optimizer.afterStep(note?.updated);
-    if (!steps) return;
-    // Lightning's global_step counts a skipped step like any other.
-    optimizerProgress.increment("completed");
-    this.clock.tick();
-  }
-
   /** Schedulers that count steps do not move with a step that the optimizer did not take. */
-  #stepStepSchedulers(plateau: boolean): void {
-    if (!this.#stepped) return;
-    stepSchedulers(this.#context, this.schedulerProgress, { interval: "step", plateau, index: this.batchIdx });
+  async #stepStepSchedulers(plateau: boolean): Promise<void> {
+    if (this.#steps.stepped) await this.#stepSchedulers("step", plateau, this.batchIdx);
   }
 
   /** Epoch schedulers step with the epoch's last batch; those that watch a metric, after the epoch's metrics. */
-  #stepEpochSchedulers(plateau: boolean): void {
-    const index = this.#context.trainer.currentEpoch;
-    stepSchedulers(this.#context, this.schedulerProgress, { interval: "epoch", plateau, index });
+  #stepEpochSchedulers(plateau: boolean): Promise<void> {
+    return this.#stepSchedulers("epoch", plateau, this.#context.trainer.currentEpoch);
+  }
+  #stepSchedulers(interval: "step" | "epoch", plateau: boolean, index: number): Promise<void> {
+    const settle = (): Promise<unknown> => this.settle();
+    return stepSchedulers(this.#context, this.schedulerProgress, { interval, plateau, index, settle });
   }
 
   /** After the epoch's end hooks: the schedulers that watch a metric. */
-  stepPlateauSchedulers(): void {
-    if (this.isLastBatch) this.#stepEpochSchedulers(true);
+  async stepPlateauSchedulers(): Promise<void> {
+    if (this.isLastBatch) await this.#stepEpochSchedulers(true);
   }
 
   #wantsOutputs(batchIdx: number): boolean {
@@ -246,7 +217,7 @@ export class TrainingEpochLoop {
   async #afterBatch(): Promise<void> {
     const context = this.#context;
     if (this.#shouldValidate()) await this.validation.run();
-    this.#stepStepSchedulers(true);
+    await this.#stepStepSchedulers(true);
     if (this.steps) this.batchesThatStepped += 1;
     if (context.trainer.shouldStop) await context.board.save();
   }
@@ -264,10 +235,4 @@ export class TrainingEpochLoop {
     await new Promise((resolve) => setImmediate(resolve));
     this.#lastTurn = performance.now();
   }
-}
-
-function scalarInputs(prefix: string, scalars: Readonly<Record<string, number>>): Record<string, HostTensor> {
-  const inputs: Record<string, HostTensor> = {};
-  for (const [name, value] of Object.entries(scalars)) inputs[prefix + name] = scalarTensor(value);
-  return inputs;
 }

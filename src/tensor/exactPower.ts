@@ -13,7 +13,26 @@ export function power(base: number, exponent: number): number {
   const plain = base ** exponent;
   if (!(base > 0) || base === 1 || exponent === 1 || plain === 0 || !Number.isFinite(plain)) return plain;
   if (plain < 2 ** -960 || plain > 2 ** 960) return plain; // no room for the second double
+  // Powers of plain fractions lie so near the middle of two doubles that a pair does not tell.
+  if (Number.isInteger(exponent) && exponent > 0 && exponent <= MOST_FACTORS) return product(base, exponent);
   return exponential(multiply(logarithm(base), [exponent, 0]))[0];
+}
+
+/** Exponents up to here are multiplied out. */
+const MOST_FACTORS = 1024;
+
+/** base · base · … in whole numbers, rounded once, to even in the middle. */
+function product(base: number, factors: number): number {
+  let exponent = Math.floor(Math.log2(base)) - 54;
+  const exact = BigInt(base / 2 ** exponent) ** BigInt(factors);
+  exponent *= factors;
+  const extra = exact.toString(2).length - 53;
+  const half = 1n << BigInt(extra - 1);
+  const [kept, rest] = [exact >> BigInt(extra), exact & (2n * half - 1n)];
+  const isUp = rest > half || (rest === half && (kept & 1n) === 1n);
+  const total = exponent + extra;
+  const first = Math.trunc(total / 2); // in two parts: 2 ** -1070 alone has lost its bits
+  return Number(isUp ? kept + 1n : kept) * 2 ** first * 2 ** (total - first);
 }
 
 /** ln x: what V8 gives, corrected by how far its exponential is from x. */

@@ -35,3 +35,17 @@ export function randomInput(request: RandomDraw): Tensor {
   if (observer !== undefined) return observer(request);
   return tf.tensor(request.draw(), [...request.shape], "float32");
 }
+
+/** A number of the host's inside a step, asked for anew at every run, in the order of the calls. */
+export function hostNumber(name: string, read: () => number): Tensor {
+  return randomInput({ name, shape: [], draw: () => Float32Array.of(read()) });
+}
+
+/** Something the host does at every run of a step, in its place among the numbers that are asked for. */
+export function atEveryRun(name: string, action: () => void): void {
+  const draw = (): Float32Array => {
+    action();
+    return new Float32Array(1);
+  };
+  randomInput({ name, shape: [], draw }).dispose();
+}

@@ -45,7 +45,7 @@ export class FitRun implements LoopContext, LiveState {
   readonly datamodule: LightningDataModule;
   readonly callbacks: readonly Callback[];
   readonly executor: Executor;
-  readonly optimizer: Optimizer;
+  readonly optimizers: readonly Optimizer[];
   readonly schedulers: readonly SchedulerConfig[];
   readonly hookLogs: HookLogs;
   readonly board: MetricsBoard;
@@ -66,7 +66,7 @@ export class FitRun implements LoopContext, LiveState {
     this.datamodule = parts.datamodule;
     this.callbacks = options.callbacks;
     this.executor = parts.executor;
-    this.optimizer = setup.optimizer;
+    this.optimizers = setup.optimizers;
     this.schedulers = setup.schedulers;
     this.hookLogs = parts.hookLogs;
     this.config = parts.config;

@@ -49,9 +49,12 @@ export async function restoreRun(parts: RestoreParts): Promise<RestoredRun> {
   module.loadState(tensors, stage);
 
   const run = await parts.configure();
-  const optimizerStates = sameNumber("optimizer", checkpoint.optimizerStates ?? [], 1);
+  const optimizerStates = sameNumber("optimizer", checkpoint.optimizerStates ?? [], run.optimizers.length);
   const schedulerStates = sameNumber("lr scheduler", checkpoint.lrSchedulers ?? [], run.schedulers.length);
-  for (const state of optimizerStates) await run.optimizer.loadStateDict(state, stage);
+  for (const [i, optimizer] of run.optimizers.entries()) {
+    const state = optimizerStates[i];
+    if (state !== undefined) await optimizer.loadStateDict(state, stage);
+  }
   for (const [i, { scheduler }] of run.schedulers.entries()) {
     const state = schedulerStates[i];
     if (state !== undefined) scheduler.loadStateDict(await inMemory(state));

@@ -131,7 +131,7 @@ export class Trainer implements TrainerState {
     return this.#run?.board.progressBarMetrics ?? new Map<string, number>();
   }
   get learningRates(): readonly number[] {
-    return this.#run?.optimizer.paramGroups.map((group) => group.lr) ?? [];
+    return this.#run?.optimizers.flatMap(({ paramGroups }) => paramGroups.map(({ lr }) => lr)) ?? [];
   }
 
   warn(message: string): void {
@@ -206,9 +206,17 @@ export class Trainer implements TrainerState {
     await userCode(`${name}.setup`, () => datamodule.setup?.("fit"));
     await callHooks(context, "setup", ["fit"]);
     await precision.convertModule(module);
+    const warn = (message: string): void => {
+      this.warn(message);
+    };
     const configure = async (): Promise<FitRun> => {
       const place = `${module.constructor.name}.configureOptimizers`;
-      const setup = resolveSetup(await userCode(place, () => module.configureOptimizers()), module.constructor.name);
+      const given = await userCode(place, () => module.configureOptimizers());
+      const setup = resolveSetup(given, module, warn);
+      module.useOptimizers(
+        setup.optimizers,
+        setup.schedulers.map(({ scheduler }) => scheduler),
+      );
       const { options, executor } = this;
       const config = this.#given.config ?? null;
       return new FitRun({ trainer: this, options, module, datamodule, executor, precision, setup, hookLogs, config });

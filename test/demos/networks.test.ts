@@ -52,7 +52,8 @@ async function losses(module: LightningModule<readonly [Tensor, Tensor]>, batche
   const step = executor.compile((inputs) => {
     const { x, y } = inputs;
     if (x === undefined || y === undefined) throw new Error("no batch");
-    const { value, grads } = valueAndGrads(() => module.trainingStep([x, y], 0), params);
+    const loss = (): Tensor => module.trainingStep([x, y], 0) ?? tf.scalar(NaN);
+    const { value, grads } = valueAndGrads(loss, params);
     const gradients = params.flatMap((param, i) => {
       const grad = grads[i] ?? null;
       return grad === null ? [] : [[param, grad] as const];

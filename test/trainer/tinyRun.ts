@@ -13,9 +13,7 @@ import { TensorDataset } from "../../src/data/dataset.js";
 import { Sequential } from "../../src/nn/container.js";
 import { ReLU } from "../../src/nn/activation.js";
 import { Linear } from "../../src/nn/linear.js";
-import { Adam } from "../../src/optim/adam.js";
-import { StepLR } from "../../src/optim/schedules.js";
-import { SGD } from "../../src/optim/sgd.js";
+import type { Module } from "../../src/nn/module.js";
 import type { HostTensor } from "../../src/storage/hostTensor.js";
 import { float32Tensor } from "../../src/storage/hostTensor.js";
 import { readTensor } from "../../src/storage/strided.js";
@@ -23,18 +21,22 @@ import type { Tensor } from "../../src/tensor/tf.js";
 import { tf } from "../../src/tensor/tf.js";
 import type { TrainerOptions } from "../../src/trainer/options.js";
 import type { Trainer } from "../../src/trainer/trainer.js";
+import { optimizerOf, scheduleOf, type Arguments } from "../optim/build.js";
 
 /** The part of a `run.json` that says what was trained. */
 export interface RunConfig {
   readonly optimizer: string;
-  readonly optimizer_args: Readonly<Record<string, number | boolean>>;
+  readonly optimizer_args: Arguments;
   readonly scheduler: string | null;
-  readonly scheduler_args: { readonly step_size: number; readonly gamma?: number } | null;
+  readonly scheduler_args: Arguments | null;
   readonly interval?: "step" | "epoch";
+  readonly frequency?: number;
+  readonly monitor?: string;
   readonly epochs: number;
   readonly batch_size: number;
   readonly n_samples: number;
   readonly shuffle: boolean;
+  readonly seed?: number;
   readonly accumulate_grad_batches?: number;
   readonly gradient_clip_val?: number;
   readonly gradient_clip_algorithm?: "norm" | "value";
@@ -48,7 +50,7 @@ export function trained(file: string): string {
 /** A run's configuration and what torch measured at every step. */
 export function readRun(name: string): {
   config: RunConfig;
-  steps: { epoch: number; loss: number; lr: number[] }[];
+  steps: { epoch: number; loss: number; lr: number[]; momentum?: number; betas?: [number, number] }[];
   final_weights: Readonly<Record<string, number[]>>;
 } {
   return JSON.parse(readFileSync(trained(`${name}/run.json`), "utf8")) as ReturnType<typeof readRun>;
@@ -85,20 +87,17 @@ export class TinyAutoEncoder extends LightningModule<readonly [Tensor]> {
   }
 
   configureOptimizers(): OptimizerSetup {
-    const { optimizer, optimizer_args: named, scheduler, scheduler_args: schedule } = this.#config;
-    const args = Object.fromEntries(
-      Object.entries(named).map(([name, value]) => [name === "weight_decay" ? "weightDecay" : name, value]),
-    );
-    const built = optimizer === "Adam" ? new Adam(this.parameters(), args) : new SGD(this.parameters(), args);
-    if (scheduler === null || schedule === null) return built;
-    return {
-      optimizer: built,
-      lrScheduler: {
-        scheduler: new StepLR(built, { stepSize: schedule.step_size, gamma: schedule.gamma ?? 0.1 }),
-        interval: this.#config.interval ?? "epoch",
-      },
-    };
+    return setupOf(this.#config, this);
   }
+}
+
+/** The optimizer of a run, and its scheduler. */
+export function setupOf(config: RunConfig, module: Module): OptimizerSetup {
+  const optimizer = optimizerOf(config.optimizer, module.parameters(), config.optimizer_args);
+  if (config.scheduler === null) return optimizer;
+  const { interval = "epoch", frequency = 1, monitor } = config;
+  const scheduler = scheduleOf(optimizer, config.scheduler, config.scheduler_args ?? {});
+  return { optimizer, lrScheduler: { scheduler, interval, frequency, ...(monitor !== undefined && { monitor }) } };
 }
 
 /** The same with a validation step. */

@@ -1,0 +1,143 @@
+import type { FlatBatch } from "../core/batch.js";
+import { LtrainError } from "../errors.js";
+import type { Optimizer } from "../optim/optimizer.js";
+import { batchSizeOf } from "../core/batch.js";
+import type { HostTensor } from "../storage/hostTensor.js";
+import { scalarTensor } from "../storage/hostTensor.js";
+import type { GradientClip } from "./gradientClip.js";
+import { GradientWindow } from "./gradientWindow.js";
+import type { LoopContext } from "./loopContext.js";
+import { ManualOptimization } from "./manualStep.js";
+import type { BatchPlace, StepNote } from "./optimizerStep.js";
+import { OPTIMIZER_INPUT, optimizerStep } from "./optimizerStep.js";
+import { optimizerVariant } from "./optimizerVariant.js";
+import { Progress } from "./progress.js";
+import type { StepLogs } from "./stepLogs.js";
+import { StepRunner } from "./stepRunner.js";
+
+/** What decides how batches become steps. */
+export interface TrainingStepsOptions {
+  /** Batches whose gradients make one optimizer step. */
+  readonly accumulateGradBatches: number;
+  readonly gradientClip: GradientClip | null;
+}
+
+/** Runs the module's training step, and counts what it did: the loop's own optimization, or the module's. */
+export class TrainingSteps {
+  readonly optimizerProgress = new Progress("step");
+  readonly zeroGradProgress = new Progress("zeroGrad");
+  /** Steps of a module that optimizes by hand. As in Lightning, `current` goes on from epoch to epoch. */
+  readonly manualProgress = new Progress("step");
+  readonly window: GradientWindow;
+  /** Whether the optimizer took a step with the batch under way; with gradients that overflowed it takes none. */
+  stepped = true;
+
+  readonly #context: LoopContext;
+  readonly #logs: StepLogs;
+  readonly #place: () => BatchPlace;
+  readonly #runner: StepRunner<StepNote>;
+
+  constructor(context: LoopContext, options: TrainingStepsOptions, logs: StepLogs, place: () => BatchPlace) {
+    this.#context = context;
+    this.#logs = logs;
+    this.#place = place;
+    this.window = new GradientWindow(options.accumulateGradBatches, context.optimizers);
+    this.#runner = this.#isAutomatic ? this.#automatic(options.gradientClip) : this.#manual(options);
+  }
+
+  /** Optimizer steps over the whole training. */
+  get globalStep(): number {
+    return (this.#isAutomatic ? this.optimizerProgress : this.manualProgress).total.completed;
+  }
+
+  /** Train a batch. */
+  async run(batch: FlatBatch): Promise<void> {
+    const others = this.#isAutomatic ? this.#beforeStep() : {};
+    const { outputs, note } = await this.#runner.run(batch, others);
+    const { steps } = this.#place();
+    this.stepped = steps && (await this.#context.precision.tookStep(outputs));
+    await this.#logs.add(outputs, batchSizeOf(batch));
+    this.window.settle(note?.gathered ?? new Set(), note?.spent);
+    if (!this.#isAutomatic) return;
+    if (this.stepped) this.#optimizer.afterStep(note?.updated);
+    // Lightning's global_step counts a skipped step like any other.
+    if (steps) this.optimizerProgress.increment("completed");
+  }
+
+  get #isAutomatic(): boolean {
+    return this.#context.module.automaticOptimization;
+  }
+  /** The one optimizer of automatic optimization. */
+  get #optimizer(): Optimizer {
+    const [optimizer] = this.#context.optimizers;
+    if (optimizer === undefined) throw new Error("there is no optimizer");
+    return optimizer;
+  }
+
+  /** Count what is about to happen; gives the numbers that the step takes. */
+  #beforeStep(): Record<string, HostTensor> {
+    const { opensWindow, steps } = this.#place();
+    if (steps) this.optimizerProgress.increment("ready");
+    if (opensWindow) {
+      for (const moment of ["ready", "started", "completed"] as const) this.zeroGradProgress.increment(moment);
+    }
+    return {
+      ...(steps && scalarInputs(OPTIMIZER_INPUT, this.#optimizer.hostScalars())),
+      ...scalarInputs("", this.#context.precision.stepInputs()),
+    };
+  }
+
+  #automatic(clip: GradientClip | null): StepRunner<StepNote> {
+    const { module, precision } = this.#context;
+    const { window } = this;
+    const optimizer = this.#optimizer;
+    const parts = { module, optimizer, precision, window, logs: this.#logs, clip };
+    return new StepRunner(this.#context, {
+      name: "trainingStep",
+      build: (tree, tell) => optimizerStep({ ...parts, tree, tell, batch: this.#place }),
+      variant: () => {
+        const { opensWindow, steps } = this.#place();
+        return `${opensWindow ? "opens" : window.key} ${steps ? optimizerVariant(optimizer) : "gathers"}`;
+      },
+    });
+  }
+
+  #manual({ accumulateGradBatches, gradientClip }: TrainingStepsOptions): StepRunner<StepNote> {
+    const { module, optimizers, precision } = this.#context;
+    const refuse = (option: string, way: string): never => {
+      throw new LtrainError("config.invalid", `${option} is for automatic optimization`, { hint: way });
+    };
+    if (gradientClip !== null) refuse("trainer.gradient_clip_val", "call this.clipGradients in trainingStep");
+    if (accumulateGradBatches !== 1) {
+      refuse("trainer.accumulate_grad_batches", "call the optimizer's zeroGrad and step every so many batches");
+    }
+    if (precision.name === "16-mixed") {
+      throw new LtrainError(
+        "config.invalid",
+        "precision 16-mixed scales the loss, which manual optimization does not",
+        {
+          hint: "train in bf16-mixed or 32-true",
+        },
+      );
+    }
+    const manual = new ManualOptimization({
+      module,
+      optimizers,
+      logs: this.#logs,
+      window: this.window,
+      progress: this.manualProgress,
+      batchIdx: () => this.#place().index,
+    });
+    return new StepRunner(this.#context, {
+      name: "trainingStep",
+      build: (tree, tell) => manual.build(tree, tell),
+      variant: () => manual.variant(),
+    });
+  }
+}
+
+function scalarInputs(prefix: string, scalars: Readonly<Record<string, number>>): Record<string, HostTensor> {
+  const inputs: Record<string, HostTensor> = {};
+  for (const [name, value] of Object.entries(scalars)) inputs[prefix + name] = scalarTensor(value);
+  return inputs;
+}
