@@ -1,5 +1,5 @@
 import type { HostTensor } from "../storage/hostTensor.js";
-import { loadNodeGpu } from "../tensor/nodeGpu.js";
+import { openNodeGpu } from "../tensor/nodeGpu.js";
 import { tf, type Tensor } from "../tensor/tf.js";
 import { fromHost, toHost } from "../tensor/transfer.js";
 import type { Variable } from "../tensor/variable.js";
@@ -10,7 +10,7 @@ export type EagerEngine = Extract<EngineName, "tfjs" | "tfjs-node-gpu">;
 
 /** An Executor that just runs the step: plain tfjs, the reference, or TensorFlow on a CUDA device. */
 export async function eagerExecutor(engine: EagerEngine): Promise<Executor> {
-  const { backend, device } = engine === "tfjs" ? { backend: "cpu", device: "cpu" } : loadNodeGpu();
+  const { backend, device } = engine === "tfjs" ? { backend: "cpu", device: "cpu" } : await openNodeGpu();
   await useBackend(backend);
   return new EagerExecutor(engine, backend, device);
 }

@@ -2,7 +2,7 @@ import { LtrainError } from "../errors.js";
 import { setting } from "../io/environment.js";
 import { whyNoGpu } from "../io/gpuDevice.js";
 import { whyNoNvidiaDevice } from "../io/nvidiaDevice.js";
-import { loadNodeGpu } from "../tensor/nodeGpu.js";
+import { openNodeGpu } from "../tensor/nodeGpu.js";
 import type { EngineName, Executor } from "./executor.js";
 import { ortExecutor } from "./ortExecutor.js";
 import type { ProbeResult } from "./ortProbe.js";
@@ -58,17 +58,17 @@ async function findCuda(): Promise<GpuState> {
   return { works: true, device, driver: found.driver, isAutomatic: true, open };
 }
 
-function findNodeGpu(): Promise<GpuState> {
+async function findNodeGpu(): Promise<GpuState> {
   const without = whyNoNvidiaDevice();
-  if (without !== null) return Promise.resolve({ works: false, reason: without, remedy: NVIDIA_REMEDY });
+  if (without !== null) return { works: false, reason: without, remedy: NVIDIA_REMEDY };
   try {
-    const { usesGpu, device } = loadNodeGpu();
+    const { usesGpu, device } = await openNodeGpu();
     const reason = "it loads and finds no CUDA device";
-    if (!usesGpu) return Promise.resolve({ works: false, reason, remedy: NVIDIA_REMEDY });
-    return Promise.resolve({ works: true, device, driver: null, isAutomatic: true, open: tensorflowExecutor });
+    if (!usesGpu) return { works: false, reason, remedy: NVIDIA_REMEDY };
+    return { works: true, device, driver: null, isAutomatic: true, open: tensorflowExecutor };
   } catch (error) {
     if (!(error instanceof LtrainError)) throw error;
-    return Promise.resolve({ works: false, reason: error.message, remedy: error.hint ?? "" });
+    return { works: false, reason: error.message, remedy: error.hint ?? "" };
   }
 }
 

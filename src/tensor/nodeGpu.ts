@@ -4,6 +4,7 @@ import { LtrainError } from "../errors.js";
 import { setEnvironmentDefault } from "../io/environment.js";
 import { registerDerivatives } from "./derivatives/register.js";
 import type { NodeBackend } from "./nodeBinding.js";
+import { probeNodeGpu } from "./nodeGpuProbe.js";
 import { registerNodeKernels } from "./nodeKernels/register.js";
 import { tf } from "./tf.js";
 
@@ -22,20 +23,33 @@ const PACKAGE = "@tensorflow/tfjs-node-gpu";
 const BACKEND = "tensorflow";
 let loaded: NodeGpu | undefined;
 
-/** Load @tensorflow/tfjs-node-gpu; engine.unavailable says why it cannot be. The backend in use stays what it was. */
-export function loadNodeGpu(): NodeGpu {
+/**
+ * Load @tensorflow/tfjs-node-gpu once a process of its own has shown that it can be loaded: a native part that was built
+ * for another machine ends the process that loads it. engine.unavailable says why it cannot be.
+ */
+export async function openNodeGpu(): Promise<NodeGpu> {
   if (loaded !== undefined) return loaded;
+  const { version, tensorflow, reason } = await probeNodeGpu();
+  if (tensorflow === null) {
+    throw version === null ? notInstalled() : notLoading(reason ?? "no reason given");
+  }
+  return loadNodeGpu();
+}
+
+/** Load it into this process. The backend in use stays what it was. */
+function loadNodeGpu(): NodeGpu {
   const before = tf.getBackend() as string | undefined; // nothing before the first tensor
   shimUtil();
   setEnvironmentDefault("TF_CPP_MIN_LOG_LEVEL", "2"); // TensorFlow greets on stderr; its errors still come through
   try {
     createRequire(import.meta.url)(PACKAGE);
   } catch (cause) {
-    throw unavailable(cause);
+    const message = cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : String(cause);
+    throw notLoading(`does not load (${message.trim()})`, cause);
   }
   registerDerivatives(); // the package brought tfjs' own
   const backend = tf.findBackend(BACKEND) as unknown as NodeBackend | null;
-  if (backend === null) throw unavailable(new Error("it loaded another copy of tfjs-core than ltrain's"));
+  if (backend === null) throw notLoading("it loaded another copy of tfjs-core than ltrain's");
   registerNodeKernels(BACKEND);
   if (before !== undefined) void tf.setBackend(before);
   const usesGpu = backend.isUsingGpuDevice;
@@ -55,21 +69,21 @@ function shimUtil(): void {
   }
 }
 
-function unavailable(cause: unknown): LtrainError {
-  const message = cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : String(cause);
-  const missing = cause instanceof Error && "code" in cause && cause.code === "MODULE_NOT_FOUND";
-  const build =
-    "`npm run build:tfjs-node-gpu` in a checkout, `npm explore ltrain -- npm run build:tfjs-node-gpu` elsewhere";
+const BUILD =
+  "`npm run build:tfjs-node-gpu` in a checkout, `npm explore ltrain -- npm run build:tfjs-node-gpu` elsewhere";
+
+function notInstalled(): LtrainError {
   return new LtrainError(
     "engine.unavailable",
-    missing
-      ? `the engine tfjs-node-gpu is not available: ${PACKAGE} is not installed`
-      : `the engine tfjs-node-gpu is not available: ${PACKAGE} is installed and does not load (${message.trim()})`,
-    {
-      hint: missing
-        ? `run \`npm install --ignore-scripts ${PACKAGE}\`, then build its native part: ${build}`
-        : `build its native part for this machine: ${build}; --engine onnxruntime needs none`,
-      cause,
-    },
+    `the engine tfjs-node-gpu is not available: ${PACKAGE} is not installed`,
+    { hint: `run \`npm install --ignore-scripts ${PACKAGE}\`, then build its native part: ${BUILD}` },
+  );
+}
+
+function notLoading(why: string, cause?: unknown): LtrainError {
+  return new LtrainError(
+    "engine.unavailable",
+    `the engine tfjs-node-gpu is not available: ${PACKAGE} is installed, and ${why}`,
+    { hint: `build its native part for this machine: ${BUILD}; --engine onnxruntime needs none`, cause },
   );
 }

@@ -24,8 +24,18 @@ const backend = require(args[0]).backend();
 tell("found " + JSON.stringify({ tensorflow: backend.binding.TF_Version, usesGpu: backend.isUsingGpuDevice }));
 `;
 
-/** Load tfjs-node-gpu in a process of its own: a native part that was built for another machine may end it. */
-export async function probeNodeGpu(): Promise<NodeGpuProbe> {
+let probed: Promise<NodeGpuProbe> | undefined;
+
+/**
+ * Load tfjs-node-gpu in a process of its own: a native part that was built for another machine may end it. Asked again,
+ * the answer is the same.
+ */
+export function probeNodeGpu(): Promise<NodeGpuProbe> {
+  probed ??= probe();
+  return probed;
+}
+
+async function probe(): Promise<NodeGpuProbe> {
   const nothing = { version: null, tensorflow: null, usesGpu: false };
   const { resolve } = createRequire(import.meta.url);
   const version = versionOf(resolve);
@@ -36,7 +46,8 @@ export async function probeNodeGpu(): Promise<NodeGpuProbe> {
   });
   const found = /^found (.*)$/m.exec(result.stdout)?.[1];
   if (found === undefined) {
-    const error = /^(?:Error: )(.*)$/m.exec(result.stderr)?.[1] ?? result.signal ?? "no reason given";
+    const ended = result.signal === null ? "no reason given" : `it ends its process: ${result.signal}`;
+    const error = /^(?:Error: )(.*)$/m.exec(result.stderr)?.[1] ?? ended;
     return { ...nothing, version, reason: `its native part does not load (${error.trim()})` };
   }
   const { tensorflow, usesGpu } = JSON.parse(found) as { tensorflow: string; usesGpu: boolean };

@@ -28,7 +28,7 @@ const { functional, Linear, ReLU, Sequential } = await dist("nn/index.js");
 const { Adam } = await dist("optim/index.js");
 const { float32Tensor, float32Values, scalarTensor } = await dist("storage/hostTensor.js");
 const { valueAndGrads } = await dist("tensor/gradients.js");
-const { loadNodeGpu } = await dist("tensor/nodeGpu.js");
+const { openNodeGpu } = await dist("tensor/nodeGpu.js");
 const { seedEverything } = await dist("tensor/seed.js");
 const { tf } = await dist("tensor/tf.js");
 const { fromHost } = await dist("tensor/transfer.js");
@@ -203,7 +203,7 @@ const WAYS = {
 
 /** Measure one way in this process: steps per second, CPU milliseconds per step, and the last loss. */
 async function measure(way, hidden, batch, steps) {
-  const { node, backend } = loadNodeGpu();
+  const { node, backend } = await openNodeGpu();
   await tf.setBackend(backend);
   seedEverything(1);
   const encoder = [new Linear(784, hidden), new ReLU(), new Linear(hidden, 3)];

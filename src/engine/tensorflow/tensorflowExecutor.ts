@@ -1,5 +1,5 @@
 import { float32Tensor, zerosTensor, type HostTensor } from "../../storage/hostTensor.js";
-import { loadNodeGpu, type NodeGpu } from "../../tensor/nodeGpu.js";
+import { openNodeGpu, type NodeGpu } from "../../tensor/nodeGpu.js";
 import type { RandomDraw } from "../../tensor/randomInput.js";
 import { computeValues, hostOf } from "../../tensor/transfer.js";
 import type { Variable } from "../../tensor/variable.js";
@@ -13,7 +13,7 @@ import { SessionOutputs } from "./sessionOutputs.js";
 
 /** The executor that runs steps in a TensorFlow session, on a CUDA device where TensorFlow sees one. */
 export async function tensorflowExecutor(): Promise<TensorflowExecutor> {
-  const node = loadNodeGpu();
+  const node = await openNodeGpu();
   return new TensorflowExecutor(node, await eagerExecutor("tfjs-node-gpu"));
 }
 
