@@ -24,24 +24,43 @@ export interface ParameterCount {
 
 /** Count a state_dict's tensors, with one row per module of the first level where there is more than one. */
 export function countParameters(tensors: ReadonlyMap<string, StoredTensor>): ParameterCount {
-  const seen = new Map<StoredTensor["storage"], Set<string>>();
+  return { ...countTensors(tensors), modules: countModules(tensors) };
+}
+
+/** Count named tensors in all; those that are the same memory in the same form count once. */
+export function countTensors(named: Iterable<readonly [string, StoredTensor]>): Omit<ParameterCount, "modules"> {
+  // Nearly every storage has one tensor: a list is made when a second one comes.
+  const seen = new Map<StoredTensor["storage"], StoredTensor | StoredTensor[]>();
   const sharedNames: string[] = [];
-  const total = { tensors: 0, parameters: 0, bytes: 0 };
-  for (const [name, tensor] of tensors) {
-    const places = seen.get(tensor.storage) ?? new Set();
-    seen.set(tensor.storage, places);
-    const place = `${tensor.storageOffset}:${tensor.shape.join()}:${tensor.stride.join()}:${tensor.dtype}`;
-    total.tensors += 1;
-    if (places.has(place) && tensor.numel > 0) {
-      sharedNames.push(name);
-      continue;
+  let [tensors, parameters, bytes, storageBytes] = [0, 0, 0, 0];
+  for (const [name, tensor] of named) {
+    const { storage, numel } = tensor;
+    const known = seen.get(storage);
+    tensors += 1;
+    if (known === undefined) {
+      seen.set(storage, tensor);
+      storageBytes += storage.byteLength;
+    } else {
+      const others = Array.isArray(known) ? known : [known];
+      if (numel > 0 && others.some((other) => isSame(other, tensor))) {
+        sharedNames.push(name);
+        continue;
+      }
+      seen.set(storage, [...others, tensor]);
     }
-    places.add(place);
-    total.parameters += tensor.numel;
-    total.bytes += tensor.byteLength;
+    parameters += numel;
+    bytes += numel * itemSize(tensor.dtype);
   }
-  const storageBytes = [...seen.keys()].reduce((sum, storage) => sum + storage.byteLength, 0);
-  return { ...total, sharedNames, storageBytes, modules: countModules(tensors) };
+  return { tensors, parameters, bytes, sharedNames, storageBytes };
+}
+
+function isSame(a: StoredTensor, b: StoredTensor): boolean {
+  return (
+    a.storageOffset === b.storageOffset &&
+    a.dtype === b.dtype &&
+    a.shape.join() === b.shape.join() &&
+    a.stride.join() === b.stride.join()
+  );
 }
 
 /** More modules than this are counted one level higher, where there is one: forty blocks say less than "layers". */
@@ -56,8 +75,7 @@ function countModules(tensors: ReadonlyMap<string, StoredTensor>): ModuleCount[]
 function countAtDepth(tensors: ReadonlyMap<string, StoredTensor>, depth: number): ModuleCount[] {
   const modules = new Map<string, { tensors: number; parameters: number; bytes: number }>();
   for (const [name, tensor] of tensors) {
-    const parts = name.split(".");
-    const module = parts.slice(0, Math.min(depth, parts.length - 1)).join(".");
+    const module = moduleOf(name, depth);
     const count = modules.get(module) ?? { tensors: 0, parameters: 0, bytes: 0 };
     modules.set(module, count);
     count.tensors += 1;
@@ -67,15 +85,26 @@ function countAtDepth(tensors: ReadonlyMap<string, StoredTensor>, depth: number)
   return [...modules].map(([name, count]) => ({ name, ...count }));
 }
 
+/** The first `depth` parts of a name, the last one left out: `encoder.0` of `encoder.0.weight`. */
+function moduleOf(name: string, depth: number): string {
+  let end = 0;
+  for (let part = 0; part < depth; part += 1) {
+    const dot = name.indexOf(".", end === 0 ? 0 : end + 1);
+    if (dot < 0) break;
+    end = dot;
+  }
+  return name.slice(0, end);
+}
+
 /** How many parts of a name make a row: one more than all names have in common (`model.` in front says nothing). */
 function levelOfInterest(names: readonly string[]): number {
   const first = names[0]?.split(".") ?? [];
   let common = 0;
-  while (common < first.length - 2 && names.every((name) => hasPart(name, common, first[common]))) common += 1;
+  let prefix = "";
+  while (common < first.length - 2) {
+    prefix += `${first[common] ?? ""}.`;
+    if (!names.every((name) => name.startsWith(prefix))) break;
+    common += 1;
+  }
   return common + 1;
-}
-
-function hasPart(name: string, index: number, part: string | undefined): boolean {
-  const parts = name.split(".");
-  return index < parts.length - 1 && parts[index] === part;
 }

@@ -5,12 +5,20 @@ import { atPath, openCheckpoint } from "../checkpoint/openCheckpoint.js";
 import { parseCheckpoint } from "../checkpoint/parseCheckpoint.js";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
+import { isFolder } from "../io/textFile.js";
 import { PyDict } from "../pickle/values.js";
 import type { InspectOptions, Inspection } from "./inspection.js";
 import { locateCheckpoint } from "./locate.js";
 
-/** `ltrain inspect`: what is inside a file, read lazily, with nothing in it run. */
+/** `ltrain inspect`: what is inside a file, read lazily, with nothing in it run; of a folder, what checkpoints it has. */
 export async function runInspect(options: InspectOptions, terminal: Terminal): Promise<number> {
+  if (!asksForOneFile(options) && (await isFolder(options.path))) {
+    const { checkpointFolderAt } = await import("../checkpoint/checkpointFolder.js");
+    if ((await checkpointFolderAt(options.path)) === undefined) {
+      await (await import("./inspectFolder.js")).writeFolder(options.path, options, terminal);
+      return 0;
+    }
+  }
   const { path } = await locateCheckpoint(options.path, terminal);
   const file = await openCheckpoint(path);
   try {
@@ -21,6 +29,11 @@ export async function runInspect(options: InspectOptions, terminal: Terminal): P
     await file.close();
   }
   return 0;
+}
+
+/** Views of one file take a folder's newest. */
+function asksForOneFile({ keys, tree, key, stats, sizes, globals, sha256, patterns }: InspectOptions): boolean {
+  return keys || tree || key !== undefined || stats || sizes || globals || sha256 || patterns.length > 0;
 }
 
 /** What each form of the answer needs is loaded when it is the one asked for. */

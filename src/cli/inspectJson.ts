@@ -3,18 +3,17 @@ import type { JsonValue } from "../checkpoint/jsonValue.js";
 import { jsonNumber, jsonValue } from "../checkpoint/jsonValue.js";
 import type { CheckpointSummary } from "../checkpoint/summarizeCheckpoint.js";
 import { summarizeCheckpoint } from "../checkpoint/summarizeCheckpoint.js";
-import { tensorDigest } from "../checkpoint/tensorDigest.js";
 import type { Addition, JsonFields } from "../checkpoint/tensorJson.js";
 import { TensorDescriber } from "../checkpoint/tensorJson.js";
-import { allTensorsOf } from "../checkpoint/treePaths.js";
+import { allTensorsOf, partsAtPath } from "../checkpoint/treePaths.js";
 import type { Terminal } from "../io/console.js";
 import type { StoredTensor } from "../storage/storedTensor.js";
 import { ByteProgress } from "./byteProgress.js";
 import type { InspectOptions, Inspection } from "./inspection.js";
 import { kindOf } from "./inspection.js";
 import { SCHEMA_VERSION, writeJson } from "./jsonWriter.js";
-import type { ListedTensor } from "./listedTensors.js";
-import { denseTensors, selectTensors } from "./listedTensors.js";
+import type { SelectedTensor } from "./listedTensors.js";
+import { selectTensors } from "./listedTensors.js";
 
 /** Everything about a file as one JSON object, docs/inspect.md; its tensors are written one by one. */
 export async function writeInspection(
@@ -40,12 +39,18 @@ async function viewsJson({ file }: Inspection, options: InspectOptions): Promise
 }
 
 async function* tensorsJson(
-  selected: readonly (ListedTensor & { readonly found: NonNullable<ListedTensor["found"]> })[],
+  selected: readonly SelectedTensor[],
   options: InspectOptions,
   terminal: Terminal,
 ): AsyncGenerator<JsonValue> {
   const isRead = options.sha256 || options.stats;
-  const progress = isRead ? new ByteProgress("reading", denseTensors(selected), terminal.stderr) : undefined;
+  const progress = isRead
+    ? new ByteProgress(
+        "reading",
+        selected.flatMap(({ found }) => ("tensor" in found ? [found] : partsAtPath(found.path, found.parts))),
+        terminal.stderr,
+      )
+    : undefined;
   const describer = new TensorDescriber(isRead ? await contentOf(options, progress?.add) : undefined);
   for (const { found } of selected) yield await describer.describe(found);
   progress?.end();
@@ -55,10 +60,13 @@ async function* tensorsJson(
 async function contentOf(options: InspectOptions, heard?: (bytes: number) => void): Promise<Addition> {
   const known = new WeakMap<StoredTensor, JsonFields>();
   const stats = options.stats ? await import("./inspectStats.js") : undefined;
+  const digest = options.sha256 ? await import("../checkpoint/tensorDigest.js") : undefined;
   return async (tensor) => {
     const fields = known.get(tensor) ?? {
-      ...(options.sha256 ? { sha256: await tensorDigest(tensor, heard) } : {}),
-      ...(stats === undefined ? {} : { stats: await stats.statsJson(tensor, options.sha256 ? undefined : heard) }),
+      ...(digest === undefined ? {} : { sha256: await digest.tensorDigest(tensor, heard) }),
+      ...(stats === undefined
+        ? {}
+        : { stats: await stats.statsJson(tensor, digest === undefined ? heard : undefined) }),
     };
     known.set(tensor, fields);
     return fields;

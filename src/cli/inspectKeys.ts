@@ -1,12 +1,10 @@
-import { countParameters } from "../checkpoint/countParameters.js";
-import { tensorDigest } from "../checkpoint/tensorDigest.js";
-import type { AnyTensorAtPath } from "../checkpoint/treePaths.js";
+import { countTensors } from "../checkpoint/countParameters.js";
 import type { Terminal } from "../io/console.js";
+import { StoredTensor } from "../storage/storedTensor.js";
 import type { InspectOptions, Inspection } from "./inspection.js";
-import type { ListedTensor } from "./listedTensors.js";
+import type { Listable, ListedTensor } from "./listedTensors.js";
 import { denseTensors, listTensors } from "./listedTensors.js";
 import { printable } from "./printable.js";
-import { ByteProgress } from "./byteProgress.js";
 import { writeTable } from "./table.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
@@ -15,45 +13,48 @@ const NUMERIC = [3, 4];
 
 /** Every key of the state_dict, or every tensor that fits the patterns, as a table. */
 export async function writeKeys(inspection: Inspection, options: InspectOptions, terminal: Terminal): Promise<void> {
-  const listed = listTensors(inspection, options.patterns);
+  const { listed, areKeys } = listTensors(inspection, options.patterns);
   const { stdout } = terminal;
   if (listed.length === 0) {
     stdout.write(options.patterns.length > 0 ? "no tensor fits\n" : "no tensors\n");
     return;
   }
   if (options.sha256) {
-    await writeDigests(listed, terminal);
+    await writeDigests(listed, areKeys, terminal);
     return;
   }
-  const dense = denseTensors(listed);
-  const { parameters, bytes, sharedNames } = countParameters(new Map(dense.map(({ path, tensor }) => [path, tensor])));
-  const isStateDict =
-    listed.every(({ name, found }) => found?.path !== name) || inspection.file.format === "safetensors";
+  const { parameters, bytes, sharedNames } = countTensors(namedTensors(listed));
   const total = [
-    plural(listed.length, isStateDict ? "key" : "tensor"),
+    plural(listed.length, areKeys ? "key" : "tensor"),
     "",
     "",
     formatCount(parameters),
     formatBytes(bytes),
   ];
   const rows = { [Symbol.iterator]: () => rowsOf(listed) };
-  await writeTable({ head: [isStateDict ? "key" : "path", ...COLUMNS], rows, total, numeric: NUMERIC }, stdout);
+  await writeTable({ head: [areKeys ? "key" : "path", ...COLUMNS], rows, total, numeric: NUMERIC }, stdout);
   if (sharedNames.length > 0) stdout.write(`${sharedNote(sharedNames)}\n`);
+}
+
+function* namedTensors(listed: readonly ListedTensor[]): Generator<readonly [string, StoredTensor]> {
+  for (const { name, value } of listed) {
+    if (value instanceof StoredTensor) yield [name, value];
+    else for (const [part, tensor] of value?.parts ?? []) yield [`${name}.${part}`, tensor];
+  }
 }
 
 /** The rows are made when they are asked for: a hundred thousand of them need not be kept. */
 function* rowsOf(listed: readonly ListedTensor[]): Generator<string[]> {
-  for (const { name, found } of listed) {
-    yield found === null ? [name, "(extra state)", "", "", ""] : [name, ...describeFound(found)];
-  }
+  for (const { name, value } of listed) yield [name, ...describe(value)];
 }
 
-function describeFound(found: AnyTensorAtPath): string[] {
-  if ("tensor" in found) {
-    const { dtype, shape, numel, byteLength } = found.tensor;
+function describe(value: Listable): string[] {
+  if (value === null) return ["(extra state)", "", "", ""];
+  if (value instanceof StoredTensor) {
+    const { dtype, shape, numel, byteLength } = value;
     return [dtype, shapeText(shape), formatCount(numel), formatBytes(byteLength)];
   }
-  const { dtype, shape, layout, parts } = found.parts;
+  const { dtype, shape, layout, parts } = value;
   const dense = [...parts.values()];
   return [
     `${dtype ?? "?"} ${layout}`,
@@ -68,7 +69,11 @@ export function shapeText(shape: readonly number[]): string {
   return `[${shape.join(", ")}]`;
 }
 
-async function writeDigests(listed: readonly ListedTensor[], terminal: Terminal): Promise<void> {
+async function writeDigests(listed: readonly ListedTensor[], areKeys: boolean, terminal: Terminal): Promise<void> {
+  const [{ tensorDigest }, { ByteProgress }] = await Promise.all([
+    import("../checkpoint/tensorDigest.js"),
+    import("./byteProgress.js"),
+  ]);
   const dense = denseTensors(listed);
   const progress = new ByteProgress("hashing", dense, terminal.stderr);
   const rows: string[][] = [];
@@ -76,7 +81,7 @@ async function writeDigests(listed: readonly ListedTensor[], terminal: Terminal)
     rows.push([path, tensor.dtype, shapeText(tensor.shape), await tensorDigest(tensor, progress.add)]);
   }
   progress.end();
-  await writeTable({ head: ["key", "dtype", "shape", "sha256"], rows }, terminal.stdout);
+  await writeTable({ head: [areKeys ? "key" : "path", "dtype", "shape", "sha256"], rows }, terminal.stdout);
 }
 
 /** A line on names that stand for the same memory. */

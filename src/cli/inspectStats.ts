@@ -20,7 +20,7 @@ const SHOWN_DIGITS = 5;
 
 /** What the numbers of every tensor come to, as a table; they are read in pieces, with progress on stderr. */
 export async function writeStats(inspection: Inspection, options: InspectOptions, terminal: Terminal): Promise<void> {
-  const dense = denseTensors(listTensors(inspection, options.patterns));
+  const dense = denseTensors(listTensors(inspection, options.patterns).listed);
   if (dense.length === 0) {
     terminal.stdout.write(options.patterns.length > 0 ? "no tensor fits\n" : "no tensors\n");
     return;

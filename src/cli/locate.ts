@@ -1,5 +1,6 @@
 import type { FoundCheckpoint } from "../checkpoint/findCheckpoints.js";
 import type { Terminal } from "../io/console.js";
+import { isUrl } from "../io/location.js";
 import { fileExists } from "../io/textFile.js";
 import { printable } from "./printable.js";
 
@@ -8,7 +9,9 @@ export type LocatedCheckpoint = Pick<FoundCheckpoint, "path" | "searched">;
 
 /** The checkpoint a path means; when it had to be searched for, stderr is told which one it is and what was passed over. */
 export async function locateCheckpoint(path: string, terminal: Terminal): Promise<LocatedCheckpoint> {
-  if (await fileExists(path)) return { path, searched: false };
+  if (isUrl(path) || (await fileExists(path))) return { path, searched: false };
+  const { checkpointFolderAt } = await import("../checkpoint/checkpointFolder.js");
+  if ((await checkpointFolderAt(path)) !== undefined) return { path, searched: false };
   const { findNewestCheckpoint } = await import("../checkpoint/findCheckpoints.js");
   const found = await findNewestCheckpoint(path);
   if (found.searched) {

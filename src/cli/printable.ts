@@ -8,8 +8,11 @@ const UNPRINTABLE =
 
 /** A string from a file as one harmless line: what would move the cursor or hide text is shown as its escape. */
 export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, escapeOf);
+  return PLAIN.test(text) ? text : text.replace(UNPRINTABLE, escapeOf);
 }
+
+/** Nearly every name: tables have hundreds of thousands of cells. */
+const PLAIN = /^[\x20-\x7e]*$/;
 
 /** The same for a text of several lines of our own. */
 export function printableLines(text: string): string {

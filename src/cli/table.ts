@@ -17,8 +17,8 @@ export interface TableContent {
 export type TableStream = Pick<ConsoleStream, "isTTY" | "columns" | "hasColor">;
 
 const GAP = "  ";
-/** cli-table3 compares every row with every other: 5,000 rows in one table would take seconds. */
-const ROWS_AT_ONCE = 16;
+/** cli-table3 compares every row with every other: 5,000 rows would take seconds, and come out the same. */
+const MAX_LAID_OUT = 32;
 /** A name is not cut shorter than this, however narrow the window. */
 const MIN_NAME_WIDTH = 16;
 /** Lines that are written in one go: a long list is seen from its beginning, and ends early when nobody reads on. */
@@ -29,20 +29,20 @@ const LINES_AT_ONCE = 1000;
  * into a file or a pipe every name goes in full.
  */
 export async function renderTable(content: TableContent, stream: TableStream): Promise<string> {
-  const { default: Table } = await import("cli-table3");
-  const layout = layoutOf(content, stream);
-  const cells = [...paddedRows(content, layout)];
-  const lines: string[] = [];
-  for (let start = 0; start < cells.length; start += ROWS_AT_ONCE) {
-    const table = new Table({
-      chars: { ...NO_FRAME, middle: GAP },
-      style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
-    });
-    table.push(...cells.slice(start, start + ROWS_AT_ONCE));
-    lines.push(...table.toString().split("\n"));
-  }
+  const cells = [...paddedRows(content, layoutOf(content, stream))];
+  const lines = cells.length > MAX_LAID_OUT ? cells.map((row) => row.join(GAP)) : await laidOut(cells);
   const decorate = await decorator(content, stream, lines.length);
   return lines.map((line, index) => decorate((content.indent ?? "") + line.trimEnd(), index)).join("\n");
+}
+
+async function laidOut(cells: readonly string[][]): Promise<string[]> {
+  const { default: Table } = await import("cli-table3");
+  const table = new Table({
+    chars: { ...NO_FRAME, middle: GAP },
+    style: { head: [], border: [], "padding-left": 0, "padding-right": 0, compact: true },
+  });
+  table.push(...cells);
+  return table.toString().split("\n");
 }
 
 /** The same table, written as it is made: for lists that may be a hundred thousand lines long. */

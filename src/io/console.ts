@@ -58,11 +58,17 @@ function processStream(stream: MaybeTerminal, color: boolean | undefined): Conso
       if (!readerIsGone) stream.write(text);
     },
     drained: async () => {
+      if (!readerIsGone && stream.writableNeedDrain) {
+        await new Promise<void>((resolve) => {
+          const done = (): void => {
+            stream.off("drain", done).off("close", done);
+            resolve();
+          };
+          stream.on("drain", done).on("close", done);
+        });
+      }
       // An error of the pipe is told in a later turn of the event loop than the write that met it.
-      await new Promise((resolve) => {
-        if (!readerIsGone && stream.writableNeedDrain) stream.once("drain", resolve).once("close", resolve);
-        else setImmediate(resolve);
-      });
+      await new Promise((resolve) => setImmediate(resolve));
       return !readerIsGone;
     },
   };

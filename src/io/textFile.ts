@@ -1,4 +1,3 @@
-import { writeFileAtomically } from "./atomicFile.js";
 import type { FileOperations, FileStatus, FolderEntry } from "./fileOperations.js";
 import { nodeFiles } from "./fileOperations.js";
 import { openFile } from "./fileSource.js";
@@ -25,6 +24,7 @@ export async function writeTextAtomically(
   text: string,
   files: FileOperations = nodeFiles,
 ): Promise<void> {
+  const { writeFileAtomically } = await import("./atomicFile.js"); // who only reads loads no writer
   await writeFileAtomically(path, (sink) => sink.write(new TextEncoder().encode(text)), { files });
 }
 
