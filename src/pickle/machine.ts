@@ -1,4 +1,5 @@
 import { LtrainError } from "../errors.js";
+import { keyPath } from "./keyPath.js";
 import { opcodeName, OPCODES } from "./opcodes.js";
 import { decodeUtf8 } from "./utf8.js";
 import { PyGlobal } from "./values.js";
@@ -47,6 +48,9 @@ const NAMES_3: ReadonlyMap<string, string> = new Map([
   ["unicode", "str"],
   ["long", "int"],
 ]);
+
+/** Functions that run or open things are told by the name that the file has: no value is made with them. */
+const TOLD_AS_SPELLED = /^(?:eval|exec|execfile|compile|__import__|open|file|input|raw_input|apply|reload|breakpoint)$/;
 
 /** The stack machine that a pickle is a program for. It has bytes, a stack, marks and a memo, and no way to run anything. */
 export class PickleMachine {
@@ -215,7 +219,8 @@ export class PickleMachine {
 
   /** The one PyGlobal of this pickle for a class or function, under its Python 3 name. */
   global(module: string, name: string): PyGlobal {
-    const module3 = MODULES_3.get(module) ?? module;
+    const isKept = module === "__builtin__" && TOLD_AS_SPELLED.test(name);
+    const module3 = isKept ? module : (MODULES_3.get(module) ?? module);
     const name3 = module === "__builtin__" ? (NAMES_3.get(name) ?? name) : name;
     const key = `${module3}\n${name3}`;
     const known = this.globals.get(key);
@@ -232,11 +237,12 @@ export class PickleMachine {
     if (this.#copies > most) throw this.malformed(`copies more than ${most} items, far more than the file holds`);
   }
 
-  /** Where in the pickle an error is, and at which opcode. */
+  /** Where in the pickle an error is, at which opcode, and in which value of the tree. */
   get place(): string {
     const byte = this.bytes[this.opcodeAt];
     const opcode = byte === undefined ? "" : ` (${opcodeName(byte)})`;
-    return `${this.options.name}, byte ${this.opcodeAt}${opcode}`;
+    const path = keyPath(this.stack, this.#marks);
+    return `${this.options.name}, byte ${this.opcodeAt}${opcode}${path === "" ? "" : `, in ${path}`}`;
   }
 
   /** An error of the current opcode. */

@@ -1,3 +1,4 @@
+import type { LtrainError } from "../errors.js";
 import { rebuildBuiltin } from "./builtins.js";
 import type { Instruction, PickleMachine, Rebuild } from "./machine.js";
 import type { OpcodeName } from "./opcodes.js";
@@ -90,9 +91,15 @@ export const OBJECTS: Partial<Record<OpcodeName, Instruction>> = {
   LONG_BINGET: (m) => {
     m.recall(m.u32());
   },
-  EXT1: refuseExtension,
-  EXT2: refuseExtension,
-  EXT4: refuseExtension,
+  EXT1: (m) => {
+    throw extension(m, m.u8());
+  },
+  EXT2: (m) => {
+    throw extension(m, m.u16());
+  },
+  EXT4: (m) => {
+    throw extension(m, m.u32());
+  },
   NEXT_BUFFER: refuseBuffer,
   READONLY_BUFFER: refuseBuffer,
 };
@@ -146,8 +153,9 @@ function memoIndex(m: PickleMachine): number {
   return index;
 }
 
-function refuseExtension(m: PickleMachine): void {
-  throw m.malformed("names a class by a number that only the writing program knew", "checkpoint.unsupported");
+function extension(m: PickleMachine, code: number): LtrainError {
+  const what = `names a class as copyreg extension ${code}, a number that only the writing program knew`;
+  return m.malformed(what, "checkpoint.unsupported");
 }
 
 function refuseBuffer(m: PickleMachine): void {

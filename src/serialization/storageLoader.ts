@@ -23,6 +23,7 @@ export function storageLoader(
     const entry = recordOf(key);
     if (entry === undefined) throw malformed(`storage "${key}" has no record in the archive`);
     checkLength(key, numel * storageItemSize(storageClass), entry.byteLength);
+    entry.checkPacking(); // what nobody can unpack is not shown as if it were there
     const record = new RecordStorage(entry);
     const storage = byteOrder === "little" ? record : new SwappedStorage(record, swapWidthOf(storageClass));
     const loaded = new PyStorage(storageClass, storage, location);

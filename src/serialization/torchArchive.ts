@@ -16,6 +16,10 @@ export interface TorchArchive {
 
 /** A longer pickle, or source text, is not read: that of a model with a million tensors is shorter. */
 const MAX_RECORD_BYTES = 1 << 28;
+/** A pickle of a model compresses to a thirtieth; one that does to less than this was made to fill memory. */
+const MAX_PICKLE_RATIO = 100;
+/** Below this size a pickle may compress as it likes. */
+const SMALL_RECORD_BYTES = 1 << 24;
 /** torch reads versions 1 to 10. */
 const MAX_VERSION = 10;
 const MAX_SHORT_TEXT = 64;
@@ -43,6 +47,12 @@ async function recordBytes(entry: ZipEntry | undefined, name: string): Promise<U
     throw new LtrainError(
       "checkpoint.notACheckpoint",
       `the archive has no record ${name}, so torch.save did not write it`,
+    );
+  }
+  if (entry.byteLength > SMALL_RECORD_BYTES && entry.byteLength > entry.compressedLength * MAX_PICKLE_RATIO) {
+    throw entry.malformed(
+      `says that ${entry.byteLength} bytes are packed in ${entry.compressedLength}; ` +
+        `a pickle that shrinks to less than a ${MAX_PICKLE_RATIO}th is not read`,
     );
   }
   if (entry.byteLength <= MAX_RECORD_BYTES) return entry.bytes();

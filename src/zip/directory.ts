@@ -12,6 +12,11 @@ import {
 } from "./records.js";
 import type { DirectoryRecord } from "./zipEntry.js";
 
+/** DEFLATE grows what it cannot compress by a few bytes in a thousand; a record that grew more than this lies about its length. */
+const MAX_PACKED_GROWTH = 2;
+/** What a stream costs however little is in it, with room for writers that flush often. */
+const FREE_PACKED_BYTES = 4096;
+
 /** The records of a central directory, in its order; none overlaps another or the directory. */
 export function readDirectory(bytes: Uint8Array, end: ArchiveEnd): DirectoryRecord[] {
   const view = viewOf(bytes);
@@ -67,6 +72,11 @@ function readRecord(buffer: Buffer, view: DataView, at: number, place: number): 
   if (method === 0 && byteLength !== compressedLength) {
     throw malformed(
       `record "${name}" (directory byte ${place}) is stored as it is, and is ${byteLength} bytes long and ${compressedLength} in the file`,
+    );
+  }
+  if (method === 8 && compressedLength > byteLength * MAX_PACKED_GROWTH + FREE_PACKED_BYTES) {
+    throw malformed(
+      `record "${name}" (directory byte ${place}) has ${compressedLength} compressed bytes for the ${byteLength} it says it holds`,
     );
   }
   return { name, nameLength, method, crc32: view.getUint32(at + 16, true), byteLength, compressedLength, offset };

@@ -159,7 +159,7 @@ test.each([
   ["\x80\x02cm\nC\nK\x01R.", "byte 9 (REDUCE): it has arguments that are not a tuple"],
   ["\x80\x02}}b.", "byte 4 (BUILD): it sets attributes of something that has none"],
   ["\x80\x06N.", "byte 0 (PROTO): it says protocol 6; the newest is 5"],
-  ["\x80\x02\x82\x01.", "byte 2 (EXT1): it names a class by a number"],
+  ["\x80\x02\x82\x01.", "byte 2 (EXT1): it names a class as copyreg extension 1"],
   ["\x80\x05\x97.", "byte 2 (NEXT_BUFFER): it refers to a buffer outside the file"],
   ["cmodule", "byte 0 (GLOBAL): it has no newline at its end"],
   ["K\x01Q.", "byte 2 (BINPERSID): it refers to something outside"],

@@ -1,0 +1,35 @@
+import { keyText } from "./convert.js";
+import { PyDict } from "./values.js";
+import type { PyValue } from "./values.js";
+
+/** A key longer than this says nothing more. */
+const MAX_KEY_TEXT = 200;
+/** Deeper than this nobody reads a path. */
+const MAX_STEPS = 20;
+
+/**
+ * Where in the tree a pickle was when it stopped: `state_dict["encoder.0.weight"]`. A container that is being filled lies
+ * below its mark, and behind the mark its keys and values; the last key is that of the value in work.
+ */
+export function keyPath(stack: readonly PyValue[], marks: readonly number[]): string {
+  const steps: string[] = [];
+  for (const [level, start] of marks.entries()) {
+    const container = stack[start - 1];
+    const end = marks[level + 1] ?? stack.length;
+    const count = end - start;
+    if (steps.length >= MAX_STEPS) break;
+    if (container instanceof PyDict) {
+      if (count === 0) break;
+      const key = stack[count % 2 === 1 ? end - 1 : end - 2];
+      steps.push(step(key ?? null, steps.length === 0));
+      // A dict of one item is filled without a mark: its key follows it.
+    } else if (Array.isArray(container)) steps.push(`[${container.length + Math.max(count - 1, 0)}]`);
+  }
+  return steps.join("");
+}
+
+function step(key: PyValue, isFirst: boolean): string {
+  const text = keyText(key).slice(0, MAX_KEY_TEXT);
+  if (typeof key !== "string") return `[${text}]`;
+  return isFirst && /^[A-Za-z_][A-Za-z0-9_-]*$/.test(text) ? text : `[${JSON.stringify(text)}]`;
+}
