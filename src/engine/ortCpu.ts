@@ -9,6 +9,7 @@ import { partition } from "./fusion/partition.js";
 import type { Graph } from "./graph.js";
 import type { HostArray } from "./hostValues.js";
 import { hostArray } from "./hostValues.js";
+import { fuseAttention } from "./passes/attention.js";
 import type { BorderType, OrtDevice, OrtModule, PreparedGraph, StateCell } from "./ortDevice.js";
 
 /** What the CPU device may be told. */
@@ -27,7 +28,8 @@ export function ortCpu(ort: OrtModule, options: OrtCpuOptions = {}): OrtDevice {
   const cache = new KernelCache(arena);
   const tensor = (dtype: BorderType, shape: readonly number[], values: HostArray): Ort.Tensor =>
     new ort.Tensor(dtype, values, shape);
-  const prepare = (graph: Graph): PreparedGraph => {
+  const prepare = (plain: Graph): PreparedGraph => {
+    const graph = fuseAttention(plain);
     const parts = partition(graph);
     // State in two places at most, and what is handed over.
     const ports = [...graph.inputs, ...graph.outputs, ...parts.handed];

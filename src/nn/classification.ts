@@ -105,7 +105,8 @@ export function klDiv(
     ? tf.mul(tf.exp(target), tf.sub(target, input))
     : tf.sub(entropyTerm(target), tf.mul(target, input));
   if (reduction !== "batchmean") return reduceLoss(losses, reduction);
-  return tf.div(tf.sum(losses), input.shape[0] ?? 1);
+  const [batch = 1] = input.shape;
+  return tf.div(tf.sum(losses), batch);
 }
 
 /** `F.soft_margin_loss` for targets of 1 and -1. */
@@ -121,7 +122,8 @@ function entropyTerm(y: Tensor): Tensor {
 
 /** [N, C, …] as rows of classes. */
 function classRows(x: Tensor): Tensor {
-  const classes = x.shape.at(x.rank === 1 ? 0 : 1) ?? 0;
+  const [first = 0, second = first] = x.shape;
+  const classes = x.rank === 1 ? first : second;
   if (x.rank <= 2) return tf.reshape(x, [-1, classes]);
   const order = [0, ...x.shape.slice(2).map((_, i) => i + 2), 1];
   return tf.reshape(tf.transpose(x, order), [-1, classes]);

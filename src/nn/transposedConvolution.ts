@@ -59,20 +59,20 @@ export function convTranspose2d(
       `nothing is left of [${x.shape.join(", ")}] after its padding is cut off`,
     );
   }
-  const images = tf.transpose(x, [0, 2, 3, 1]) as tf.Tensor4D;
+  const images = tf.transpose(x, [0, 2, 3, 1]);
   const [high = 0, wide = 0] = padding ?? [];
   const sides: Sides = [[0, 0], [high, high], [wide, wide], [0, 0]]; // prettier-ignore
   const shape: Shape4 = [batch, height, width, outEach];
-  const run = (image: tf.Tensor4D, filter: Tensor): tf.Tensor4D =>
+  const run = (image: Tensor, filter: Tensor): tf.Tensor4D =>
     tf.conv2dTranspose(
-      image,
+      image as tf.Tensor4D,
       tf.transpose(filter, [2, 3, 1, 0]) as tf.Tensor4D,
       shape,
       [...(stride ?? [1, 1])],
       sides,
       "floor",
     );
-  const parts = tf.split(images, groups, 3);
+  const parts: readonly Tensor[] = tf.split(images, groups, 3);
   const weights = tf.split(filters, groups, 0);
   const results = parts.map((part, i) => run(part, weights[i] ?? filters));
   const features = tf.transpose(groups === 1 ? (results[0] ?? images) : tf.concat(results, 3), [0, 3, 1, 2]);

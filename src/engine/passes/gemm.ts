@@ -3,22 +3,13 @@ import { int, sameShape } from "../graph.js";
 import type { GraphBuilder } from "../graphBuilder.js";
 import { rewrite } from "./rewrite.js";
 import { permOf } from "./transposes.js";
+import { countUses } from "./uses.js";
 
 /** Matrix products take in what stands around them: a transposed operand is a flag, a bias is the third operand. */
 export function fuseGemm(graph: Graph): Graph {
   const flagged = rewrite(graph, (node, b) => (node.op === "Gemm" ? absorbTransposes(node, b) : undefined));
   const uses = countUses(flagged);
   return rewrite(flagged, (node, b) => (node.op === "Add" ? absorbBias(node, b, uses) : undefined));
-}
-
-function countUses(graph: Graph): ReadonlyMap<Value, number> {
-  const uses = new Map<Value, number>();
-  const use = (value: Value | null): void => {
-    if (value !== null) uses.set(value, (uses.get(value) ?? 0) + 1);
-  };
-  for (const node of graph.nodes) node.inputs.forEach(use);
-  for (const { value } of graph.outputs) use(value);
-  return uses;
 }
 
 function flag(node: Node, name: string): number {
