@@ -1,13 +1,15 @@
 import { basename } from "node:path";
 import { LtrainError } from "../errors.js";
 import type { FileOperations } from "../io/fileOperations.js";
-import { besideOf, openLocation } from "../io/location.js";
+import { besideOf, isUrl, openLocation } from "../io/location.js";
+import { statusOf } from "../io/textFile.js";
 import { PartFiles } from "../io/partFiles.js";
 import { PyDict } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import { readDistributed } from "../serialization/distributed.js";
 import { readShardIndex } from "../serialization/shardIndex.js";
 import type { CheckpointFolder } from "./checkpointFolder.js";
+import { DISTRIBUTED_ENTRY } from "./checkpointFolder.js";
 import type { FolderContent } from "./folderContent.js";
 import { unionOfGlobals } from "./folderContent.js";
 import type { FileContent } from "./readContent.js";
@@ -51,7 +53,7 @@ async function openDistributed(entry: string, parts: PartFiles, options: OpenOpt
   const meta = await readMeta(entry, options);
   const root = new PyDict(read.root);
   if (meta?.root instanceof PyDict) for (const [key, value] of meta.root) root.set(key, value);
-  const sizes = await Promise.all(read.files.map((file) => sizeOf(besideOf(entry, file), options)));
+  const sizes = await Promise.all([...read.files].map((file) => sizeOf(entry, file, options)));
   return {
     ...PLAIN_CONTENT,
     format: "torch-distributed",
@@ -59,7 +61,7 @@ async function openDistributed(entry: string, parts: PartFiles, options: OpenOpt
     globals: unionOfGlobals(read.globals, meta?.globals ?? []),
     foreignGlobals: unionOfGlobals(read.foreignGlobals, meta?.foreignGlobals ?? []),
     byteLength: [...sizes, metadata.byteLength, meta?.byteLength ?? 0].reduce((sum, size) => sum + size, 0),
-    parts: [...read.files, ...(meta === undefined ? [] : [LIGHTNING_META])],
+    parts: [...read.files.keys(), ...(meta === undefined ? [] : [LIGHTNING_META])],
   };
 }
 
@@ -161,8 +163,27 @@ function nameOf(path: string): string {
   return basename(path.replace(/[?#].*$/, ""));
 }
 
-async function sizeOf(path: string, options: OpenOptions): Promise<number> {
-  const source = await openLocation(path, options);
-  await source.close();
-  return source.byteLength;
+/** Bytes of a file of the folder, which must be there and whole; a server is not asked, for each file is a request. */
+async function sizeOf(
+  entry: string,
+  [name, needed]: readonly [string, number],
+  { files }: OpenOptions,
+): Promise<number> {
+  if (isUrl(entry)) return needed;
+  const status = await statusOf(besideOf(entry, name), files);
+  if (status?.kind !== "file") {
+    throw new LtrainError(
+      "file.missing",
+      `${besideOf(entry, name)} is not there, which ${DISTRIBUTED_ENTRY} refers to`,
+      {
+        hint: "the folder may be a part of a copy; compare it with the original",
+      },
+    );
+  }
+  if (status.byteLength >= needed) return status.byteLength;
+  throw new LtrainError(
+    "checkpoint.malformed",
+    `${name} is cut short: it should have ${needed} bytes, and has ${status.byteLength}`,
+    { hint: "compare its size with the original" },
+  );
 }

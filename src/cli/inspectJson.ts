@@ -137,6 +137,8 @@ function headJson(inspection: Inspection, summary: CheckpointSummary): JsonField
     ltrain: jsonValue(checkpoint.ltrain),
     other_keys: [...checkpoint.rest.keys()],
     metadata: Object.fromEntries(file.metadata),
+    remarks: file.remarks,
+    parts: file.parts,
     foreign_globals: file.foreignGlobals.map(String),
   };
 }

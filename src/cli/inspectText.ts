@@ -52,6 +52,12 @@ export async function describeCheckpoint(looked: Inspection, stream: TableStream
   if (checkpoint.ltrain !== null) section("ltrain", valuePairs(checkpoint.ltrain));
   if (checkpoint.rest.size > 0) section("other keys", pairLines([...checkpoint.rest]));
   if (file.metadata.size > 0) section("metadata", renderPairs([...file.metadata]));
+  if (file.remarks.length > 0) {
+    section(
+      "remarks",
+      file.remarks.map((each) => `  ${printable(each)}`),
+    );
+  }
   const loose = kindOf(inspection) === "other" ? tensorsOf(file.root).length : 0;
   if (loose > 0) lines.push("", `${plural(loose, "tensor")} (--keys lists them)`);
   if (file.foreignGlobals.length > 0) {

@@ -39,6 +39,13 @@ class PassingFailure extends Error {
   }
 }
 
+/** A failure that will not pass. */
+class UnreachableServer extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+  }
+}
+
 /** Bytes `start..end` of the file at `url`, fewer where the file ends before; `version` is what the file should still be. */
 export async function fetchRange(
   url: URL,
@@ -50,6 +57,12 @@ export async function fetchRange(
       return await attemptRange(url, range, patience);
     } catch (error) {
       const delay = patience.delays[attempt];
+      if (error instanceof UnreachableServer) {
+        throw new LtrainError("io.failed", `cannot reach ${shown(url)}: ${error.message}`, {
+          hint: "look at the address, the network and the proxy",
+          cause: error.cause,
+        });
+      }
       if (!(error instanceof PassingFailure)) throw error;
       if (delay === undefined) {
         const tries = patience.delays.length + 1;
@@ -252,10 +265,8 @@ class Deadline {
     try {
       return await begin(this.#controller.signal);
     } catch (error) {
-      const reason = this.#controller.signal.aborted
-        ? `no answer within ${this.#timeout / 1000} seconds`
-        : reasonOf(error);
-      throw Object.assign(new PassingFailure(reason), { cause: error });
+      if (this.#controller.signal.aborted) throw new PassingFailure(`no answer within ${this.#timeout / 1000} seconds`);
+      throw failureOf(error);
     } finally {
       clearTimeout(timer);
     }
@@ -267,13 +278,26 @@ class Deadline {
   }
 }
 
+/** Connections break off and names are not found for a moment; a port that nobody listens at stays so. */
+const PASSING_CODES: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "EAI_AGAIN", "UND_ERR_SOCKET"]);
+
 /** fetch says only "fetch failed"; what lies beneath says why: ENOTFOUND, ECONNREFUSED, a certificate. */
-function reasonOf(error: unknown): string {
-  const cause: unknown = error instanceof Error ? error.cause : undefined;
+function failureOf(error: unknown): Error {
+  const cause: unknown =
+    error instanceof Error || (typeof error === "object" && error !== null && "cause" in error)
+      ? error.cause
+      : undefined;
   const inner = cause ?? error;
-  if (typeof inner === "object" && inner !== null && "message" in inner && typeof inner.message === "string") {
-    const code = "code" in inner && typeof inner.code === "string" ? ` (${inner.code})` : "";
-    return inner.message === "" ? `the connection failed${code}` : `${inner.message}${code}`;
+  const field = (name: "message" | "code"): string => {
+    if (typeof inner !== "object" || inner === null || !(name in inner)) return "";
+    const value = (inner as Readonly<Record<string, unknown>>)[name];
+    return typeof value === "string" ? value : "";
+  };
+  const code = field("code");
+  const said = field("message") === "" ? "the connection failed" : field("message");
+  const reason = code === "" || said.includes(code) ? said : `${said} (${code})`;
+  if (PASSING_CODES.has(code) || code.startsWith("UND_ERR_") || said === "terminated") {
+    return Object.assign(new PassingFailure(reason), { cause: error });
   }
-  return "the connection failed";
+  return new UnreachableServer(reason, error);
 }

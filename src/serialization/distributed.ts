@@ -20,8 +20,8 @@ export interface DistributedCheckpoint {
   readonly root: PyDict;
   readonly globals: readonly PyGlobal[];
   readonly foreignGlobals: readonly PyGlobal[];
-  /** Names of the files that the metadata refers to. */
-  readonly files: readonly string[];
+  /** The files that the metadata refers to: name to the least bytes it must have. */
+  readonly files: ReadonlyMap<string, number>;
 }
 
 /** A range of one of the folder's files. */
@@ -61,8 +61,16 @@ export async function readDistributed(metadata: ByteSource, openPart: OpenPart):
     root: nestValues(values, fields.get("planner_data")),
     globals: [...all.values()],
     foreignGlobals: [...foreign.values()],
-    files: [...new Set([...items.values()].map(({ file }) => file))],
+    files: filesOf(items),
   };
+}
+
+function filesOf(items: Items): ReadonlyMap<string, number> {
+  const files = new Map<string, number>();
+  for (const { file, start, byteLength } of items.values()) {
+    files.set(file, Math.max(files.get(file) ?? 0, start + byteLength));
+  }
+  return files;
 }
 
 /** Where an item lies: `_StorageInfo`. */

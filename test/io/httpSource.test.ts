@@ -232,9 +232,32 @@ test("a password in an address goes to its host as a header, and is never shown"
   });
 });
 
+test("a server that is not there is told at once", async () => {
+  const server = await RangeServer.start({});
+  const address = server.url("a");
+  await server.close();
+  await expect(openUrl(address, { timeout: 1000, delays: [60_000] })).rejects.toMatchObject({
+    code: "io.failed",
+    message: expect.stringMatching(/cannot reach http.*ECONNREFUSED/) as unknown,
+  });
+});
+
 test("an empty file is empty", async () => {
   await serving({ a: new Uint8Array(0) }, {}, async (server) => {
     expect((await open(server.url("a"))).byteLength).toBe(0);
+  });
+});
+
+test("a distributed checkpoint's keys take its metadata and what is no tensor", async () => {
+  const folder = "lightning/dcp-two-ranks-rows.ckpt/";
+  const names = [".metadata", "__0_0.distcp", "__1_0.distcp", "meta.pt"];
+  await serving(Object.fromEntries(names.map((name) => [name, fixture(folder + name)])), {}, async (server) => {
+    const file = await openCheckpoint(server.url(".metadata"));
+    expect(file.parts).toEqual(["__0_0.distcp", "__1_0.distcp", "meta.pt"]);
+    // Eight weights, and a score that a callback keeps in meta.pt.
+    expect(tensorsOf(file.root)).toHaveLength(9);
+    await file.close();
+    expect(server.ranges.filter((range) => range.includes("distcp"))).toEqual([]);
   });
 });
 
