@@ -1,6 +1,6 @@
 import type { PyGlobal } from "../pickle/values.js";
 import { isDType } from "../storage/dtype.js";
-import { isStorageClass, STORAGE_DTYPES } from "./torchStorage.js";
+import { STORAGE_DTYPES } from "./torchStorage.js";
 
 /** What torch.load(weights_only=True) of torch 2.13 accepts without registration (lightning-checkpoint-format.md, 4). */
 const ALLOWED: ReadonlySet<string> = new Set([
@@ -16,6 +16,7 @@ const ALLOWED: ReadonlySet<string> = new Set([
   "torch.nn.parameter.Parameter",
   "torch.serialization._get_layout",
   "torch.storage.TypedStorage",
+  "torch.storage.UntypedStorage",
   "torch.per_tensor_affine",
   "torch.per_tensor_symmetric",
   "torch.per_channel_affine",
@@ -39,12 +40,17 @@ const ALLOWED: ReadonlySet<string> = new Set([
 ]);
 
 const SMALL_INTS = /^u?int[1-7]$/;
-const TENSOR_CLASS = /^torch(\.(cuda|sparse|xpu|hpu|mps))?(\.sparse)?$/;
+/** torch.FloatTensor and its kin; of bool there is no sparse one. */
+const TENSOR_CLASS =
+  /^torch\.(?:cuda\.)?(?:(?:sparse\.)?(?:BFloat16|Byte|Char|Double|Float|Half|Int|Long|Short)|Bool)Tensor$/;
+/** Quantized numbers are stored on the CPU only. */
+const QUANTIZED = /^QU?Int/;
 
 /** Whether torch.load(weights_only=True) accepts this class or function by default. */
 export function isWeightsOnlyGlobal(global: PyGlobal): boolean {
   const { module, name } = global;
-  if (ALLOWED.has(global.toString()) || isStorageClass(global)) return true;
-  if (module === "torch" && (isDType(name) || SMALL_INTS.test(name))) return true;
-  return TENSOR_CLASS.test(module) && name.endsWith("Tensor") && STORAGE_DTYPES.has(`${name.slice(0, -6)}Storage`);
+  const path = global.toString();
+  if (ALLOWED.has(path) || TENSOR_CLASS.test(path)) return true;
+  if (module === "torch") return isDType(name) || SMALL_INTS.test(name) || STORAGE_DTYPES.has(name);
+  return module === "torch.cuda" && STORAGE_DTYPES.has(name) && !QUANTIZED.test(name);
 }
