@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -55,4 +55,16 @@ export async function watch(command, args, options = {}) {
   if (rest !== "") lines.push({ seconds: (performance.now() - start) / 1000, line: rest });
   if (code !== 0) throw new Error(`${command} ${args.join(" ")} ended with ${code}\n${messages.slice(-2000)}`);
   return { lines, peakBytes, seconds: (performance.now() - start) / 1000 };
+}
+
+const DOCUMENT = join(ROOT, "docs", "benchmarks.md");
+
+/** Put `text` between the marks of a section of docs/benchmarks.md. */
+export function writeDocument(section, text) {
+  const [start, end] = [`<!-- ${section} -->`, `<!-- /${section} -->`];
+  const before = readFileSync(DOCUMENT, "utf8");
+  const from = before.indexOf(start);
+  const to = before.indexOf(end);
+  if (from === -1 || to === -1) throw new Error(`docs/benchmarks.md has no section ${start} … ${end}`);
+  writeFileSync(DOCUMENT, `${before.slice(0, from + start.length)}\n\n${text}\n\n${before.slice(to)}`);
 }

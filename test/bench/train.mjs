@@ -1,12 +1,11 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { arch, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { LTRAIN, median, MNIST, PYTHON, requirePeer, watch } from "./measure.mjs";
+import { LTRAIN, median, MNIST, PYTHON, requirePeer, watch, writeDocument } from "./measure.mjs";
 
 const PEER = fileURLToPath(new URL("peer_train.py", import.meta.url));
-const DOCUMENT = fileURLToPath(new URL("../../docs/benchmarks.md", import.meta.url));
 
 /** The same module, data and optimizer on both sides. `target` is the ratio that the project asks of itself. */
 export const CASES = [
@@ -116,15 +115,6 @@ export function table(results) {
   ]);
   const head = ["run", "ltrain", "Lightning", "ratio", "target", "to the first step", "peak memory"];
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
-}
-
-function writeDocument(section, text) {
-  const [start, end] = [`<!-- ${section} -->`, `<!-- /${section} -->`];
-  const before = readFileSync(DOCUMENT, "utf8");
-  const from = before.indexOf(start);
-  const to = before.indexOf(end);
-  if (from === -1 || to === -1) throw new Error(`docs/benchmarks.md has no section ${start} … ${end}`);
-  writeFileSync(DOCUMENT, `${before.slice(0, from + start.length)}\n\n${text}\n\n${before.slice(to)}`);
 }
 
 /** npm run bench -- train [--rounds 5] [--only ae,cnn] [--write] [-- options of ltrain train] */

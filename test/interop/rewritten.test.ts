@@ -114,7 +114,7 @@ peerTest("what became plain data is what Python itself says of each object", asy
 
 /** Values by their paths as the peer writes them; a text in brackets stands for a tuple, which the peer goes into. */
 function flatten(value: unknown, path: string, into: Record<string, unknown>): void {
-  if (Array.isArray(value)) value.forEach((item, index) => flatten(item, `${path}[${index}]`, into));
+  if (Array.isArray(value)) value.forEach((item, index) => { flatten(item, `${path}[${index}]`, into); });
   else if (typeof value === "object" && value !== null) {
     for (const [key, item] of Object.entries(value)) flatten(item, `${path}[${JSON.stringify(key)}]`, into);
   } else if (typeof value === "string" && /^\(.*, .*\)$/.test(value)) {
