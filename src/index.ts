@@ -11,7 +11,15 @@ export type { Checkpoint, CheckpointIO, LoadedCheckpoint, StateDict } from "./ch
 export { Callback } from "./core/callback.js";
 export { LightningDataModule } from "./core/lightningDataModule.js";
 export { LightningModule } from "./core/lightningModule.js";
-export type { Hparams, HparamValue, LogOptions, LRSchedulerConfig, OptimizerSetup } from "./core/lightningModule.js";
+export type {
+  Hparams,
+  HparamValue,
+  LogOptions,
+  LRSchedulerConfig,
+  OptimizerConfig,
+  OptimizerSetup,
+} from "./core/lightningModule.js";
+export { LightningOptimizer, LightningScheduler } from "./core/manualOptimization.js";
 export type { Logger } from "./core/logger.js";
 export type { Stage, TrainerState } from "./core/trainerState.js";
 export { DataLoader, defaultCollate, MapDataset, Subset, TensorDataset } from "./data/index.js";
@@ -39,6 +47,7 @@ export { float32Tensor, float32Values, scalarTensor, zerosTensor } from "./stora
 export type { HostTensor } from "./storage/hostTensor.js";
 export { StoredTensor } from "./storage/storedTensor.js";
 export { defaultGenerator, Generator } from "./tensor/generator.js";
+export { detach, noGrad } from "./tensor/gradients.js";
 export { seedEverything } from "./tensor/seed.js";
 export { tf } from "./tensor/tf.js";
 export type { Tensor } from "./tensor/tf.js";
