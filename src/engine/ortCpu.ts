@@ -8,8 +8,10 @@ import { KernelCache, KernelTail } from "./fusion/kernelTail.js";
 import { partition } from "./fusion/partition.js";
 import type { Graph } from "./graph.js";
 import type { HostArray } from "./hostValues.js";
+import { keepLargeBlocks } from "./hostAllocator.js";
 import { hostArray } from "./hostValues.js";
 import { fuseAttention } from "./passes/attention.js";
+import { forCpu } from "./passes/forCpu.js";
 import type { BorderType, OrtDevice, OrtModule, PreparedGraph, StateCell } from "./ortDevice.js";
 
 /** What the CPU device may be told. */
@@ -22,6 +24,9 @@ export interface OrtCpuOptions {
   readonly session?: Ort.InferenceSession.SessionOptions;
 }
 
+/** Once in a process is enough. */
+let kept: Promise<void> | undefined;
+
 /** The CPU: everything lies in memory of one arena, which sessions and kernels read and write in place. */
 export function ortCpu(ort: OrtModule, options: OrtCpuOptions = {}): OrtDevice {
   const arena = new Arena();
@@ -29,7 +34,7 @@ export function ortCpu(ort: OrtModule, options: OrtCpuOptions = {}): OrtDevice {
   const tensor = (dtype: BorderType, shape: readonly number[], values: HostArray): Ort.Tensor =>
     new ort.Tensor(dtype, values, shape);
   const prepare = (plain: Graph): PreparedGraph => {
-    const graph = fuseAttention(plain);
+    const graph = forCpu(fuseAttention(plain));
     const parts = partition(graph);
     // State in two places at most, and what is handed over.
     const ports = [...graph.inputs, ...graph.outputs, ...parts.handed];
@@ -46,8 +51,9 @@ export function ortCpu(ort: OrtModule, options: OrtCpuOptions = {}): OrtDevice {
     // ONNX Runtime takes float16 products on the CPU, and drops the casts around them: float32 in all but name.
     halves: { float16: "emulated", bfloat16: "emulated" },
     prepare,
-    open: (model) =>
-      ort.InferenceSession.create(model, {
+    open: async (model) => {
+      await (kept ??= keepLargeBlocks(ort));
+      return ort.InferenceSession.create(model, {
         executionProviders: ["cpu"],
         // Said outright: left to itself, ONNX Runtime ties its threads to cores that others may be using.
         intraOpNumThreads: options.threads ?? availableThreads(),
@@ -55,7 +61,8 @@ export function ortCpu(ort: OrtModule, options: OrtCpuOptions = {}): OrtDevice {
         executionMode: "sequential",
         graphOptimizationLevel: "all",
         ...options.session,
-      }),
+      });
+    },
     cell: (dtype, shape, initial) => new HostCell(() => new HostBlock(ort, arena, dtype, shape), initial),
     input: tensor,
     output: (dtype, shape) => tensor(dtype, shape, hostArray(dtype, numelOf(shape))),

@@ -5,6 +5,7 @@ import { autocast } from "./autocast.js";
 import { sinkBroadcasts } from "./broadcasts.js";
 import { shareCommonSubexpressions } from "./commonSubexpressions.js";
 import { foldConstants } from "./constants.js";
+import { fuseConvBias } from "./convBias.js";
 import { removeDeadCode } from "./deadCode.js";
 import { fuseGemm } from "./gemm.js";
 import { removeIdentities } from "./identities.js";
@@ -15,8 +16,8 @@ export type Pass = (graph: Graph) => Graph;
 
 /** The passes in the order in which they help each other. */
 const PASSES: readonly Pass[] = [
+  shareCommonSubexpressions, // first: a gradient's pooling is its forward pass', as long as both say where
   removeDeadCode,
-  shareCommonSubexpressions,
   foldConstants,
   removeIdentities,
   sinkBroadcasts,
@@ -35,7 +36,7 @@ export function simplify(graph: Graph): Graph {
     const settled = before.length === current.nodes.length && current.nodes.every((node, i) => node === before[i]);
     if (settled) break;
   }
-  const fused = removeDeadCode(fuseGemm(current));
+  const fused = removeDeadCode(fuseConvBias(fuseGemm(current)));
   checkGraph(fused);
   return fused;
 }
