@@ -1,4 +1,5 @@
 // A long fuzzing run by hand: npm run fuzz -- --minutes 30 [--seed 1000000]
+import process from "node:process";
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 
