@@ -140,6 +140,21 @@ function globalsTouched(tree: Tree): string[] {
     });
 }
 
+/** fetch, and whatever else opens a connection. */
+const NETWORK = /\bfetch\s*\(|\bnew WebSocket\b|["']node:(?:https?|http2|net|tls|dgram|dns)(?:\/promises)?["']/;
+
+function networkTouched(tree: Tree): string[] {
+  return tree.files
+    .filter((file) => folderOf(file) !== "io")
+    .flatMap((file) => {
+      const match = NETWORK.exec(codeOf(tree.text(file)));
+      // A method of that name is somebody's own: this.#fetch(...).
+      return match === null || /[.#]$/.test(codeOf(tree.text(file)).slice(0, match.index))
+        ? []
+        : [`${file} uses ${match[0]}`];
+    });
+}
+
 function engineReached(tree: Tree): string[] {
   return [...tree.reachableFrom(["cli/inspect.ts", "cli/extract.ts"])].filter((file) =>
     ["tensor", "engine"].includes(folderOf(file)),
@@ -148,7 +163,9 @@ function engineReached(tree: Tree): string[] {
 
 /** Everything the house forbids, found in one tree. */
 function violations(tree: Tree): string[] {
-  return [upwardImports, circles, wrongDoors, globalsTouched, engineReached].flatMap((rule) => rule(tree));
+  return [upwardImports, circles, wrongDoors, globalsTouched, networkTouched, engineReached].flatMap((rule) =>
+    rule(tree),
+  );
 }
 
 /** A small house with `files` in it, given to `body`. */
@@ -192,6 +209,10 @@ test("below cli/ nobody writes to the terminal or reads the process, except io/"
   expect(globalsTouched(house)).toEqual([]);
 });
 
+test("only io/ touches the network", () => {
+  expect(networkTouched(house)).toEqual([]);
+});
+
 test("inspect and extract never load the tensor engine", () => {
   expect(engineReached(house)).toEqual([]);
 });
@@ -217,6 +238,11 @@ describe("planted violations are found", () => {
       "a circle inside one folder",
       { "nn/a.ts": 'import "./b.js";', "nn/b.ts": 'import { a } from "./a.js";' },
       ["nn/a.ts -> nn/b.ts -> nn/a.ts"],
+    ],
+    [
+      "the network outside io/",
+      { "data/a.ts": 'export const a = () => fetch("https://example.com");' },
+      ["data/a.ts uses fetch("],
     ],
     [
       "tfjs outside tensor/",

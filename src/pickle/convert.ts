@@ -1,4 +1,5 @@
 import { StoredTensor } from "../storage/storedTensor.js";
+import { omegaContent } from "./omegaConf.js";
 import { PyComplex, PyDict, PyFloat, PyGlobal, PyObject, PySet, PyStorage, PyTuple } from "./values.js";
 import type { PyValue } from "./values.js";
 
@@ -26,13 +27,18 @@ export function asItems(value: PyValue | undefined): readonly PyValue[] | undefi
 }
 
 /** Classes that are a dict by another name, or keep all they have in their attributes. */
-const DICT_LIKE = new Set(["AttributeDict", "Namespace", "SimpleNamespace", "DictConfig"]);
+const DICT_LIKE = new Set(["AttributeDict", "Namespace", "SimpleNamespace"]);
 
-/** A dict, or the entries of an object that is one under another name: Lightning's AttributeDict, argparse's Namespace. */
+/**
+ * A dict, or the entries of an object that is one under another name: Lightning's AttributeDict, argparse's Namespace,
+ * OmegaConf's DictConfig.
+ */
 export function asDict(value: PyValue | undefined): PyDict | undefined {
   if (value instanceof PyDict) return value;
   if (!(value instanceof PyObject)) return undefined;
   if (value.dictItems.size > 0) return value.dictItems;
+  const content = omegaContent(value);
+  if (content instanceof PyDict) return content;
   if (!(value.callable instanceof PyGlobal) || !DICT_LIKE.has(value.callable.name)) return undefined;
   return value.state instanceof PyDict ? value.state : value.dictItems;
 }

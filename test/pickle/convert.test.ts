@@ -56,3 +56,22 @@ test("numbers, items and dict-like objects are recognised, booleans are no numbe
   expect(asDict(attributes)?.size).toBe(0);
   expect(asDict(new PyObject(new PyGlobal("pathlib", "PosixPath"), tuple("a")))).toBeUndefined();
 });
+
+test("an OmegaConf configuration is what it holds, without its bookkeeping", () => {
+  // The state that omegaconf 2 pickles: _metadata, _parent, and _content of nodes with _val.
+  const object = (name: string, state: Readonly<Record<string, PyValue>>): PyObject => {
+    const made = new PyObject(new PyGlobal("omegaconf", name), tuple());
+    made.state = PyDict.from({ _metadata: new PyDict(), _parent: null, ...state });
+    return made;
+  };
+  const node = (value: PyValue): PyObject => object("nodes.AnyNode", { _val: value });
+  const betas = object("listconfig.ListConfig", { _content: [node(float(0.9)), node(1)] });
+  const inner = object("dictconfig.DictConfig", { _content: PyDict.from({ betas }) });
+  const config = object("dictconfig.DictConfig", {
+    _content: PyDict.from({ lr: node(float(0.1)), optimizer: inner, ref: node("${lr}") }),
+  });
+  if (config.state instanceof PyDict) config.state.set("_parent", config); // a cycle, as nodes have with their parents
+  expect(spell(asDict(config) ?? null)).toBe(
+    'dict{"lr": float 0.1, "optimizer": dict{"betas": [float 0.9, int 1]}, "ref": "${lr}"}',
+  );
+});
