@@ -54,11 +54,13 @@ export function nllLoss(logProbabilities: Tensor, target: Tensor, options: NLLLo
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyLossOptions = {}): Tensor {
   const { labelSmoothing = 0 } = options;
-  const rows = logSoftmax(classRows(logits));
+  const rows = classRows(logits);
   const isMixture = target.rank === logits.rank && target.shape.every((size, axis) => size === logits.shape[axis]);
-  return isMixture
-    ? mixtureLoss(rows, classRows(target), logits.shape, options)
-    : reduceClasses(rows, target, options, labelSmoothing);
+  if (isMixture) return mixtureLoss(logSoftmax(rows), classRows(target), logits.shape, options);
+  const isPlain = labelSmoothing === 0 && (options.weight ?? null) === null;
+  return isPlain
+    ? reduceClasses(rows, target, options, 0, selectedLogSoftmax)
+    : reduceClasses(logSoftmax(rows), target, options, labelSmoothing);
 }
 
 /** `F.binary_cross_entropy` of probabilities; a logarithm is never below -100. */
@@ -129,8 +131,34 @@ function classRows(x: Tensor): Tensor {
   return tf.reshape(tf.transpose(x, order), [-1, classes]);
 }
 
+/**
+ * One element of each row. It is selected, not multiplied out of the row: the logarithm of an impossible class times
+ * zero would be NaN.
+ */
+function selected(rows: Tensor, chosen: Tensor): Tensor {
+  return tf.sum(tf.where(chosen, rows, tf.zeros(rows.shape)), 1);
+}
+
+/** One element of each row's log-softmax, with the gradient written down: the tape's own takes half as much again. */
+function selectedLogSoftmax(rows: Tensor, chosen: Tensor): Tensor {
+  const run = tf.customGrad((x, save) => {
+    const logarithms = logSoftmax(x as Tensor);
+    (save as tf.GradSaveFunc)([logarithms, chosen]);
+    const gradFunc = (dy: Tensor, [kept = logarithms, hot = chosen]: Tensor[]): Tensor =>
+      tf.mul(tf.sub(tf.cast(hot, "float32"), tf.exp(kept)), tf.expandDims(dy, 1));
+    return { value: selected(logarithms, chosen), gradFunc };
+  });
+  return run(rows);
+}
+
 /** Rows of log-probabilities by integer targets; a share of each may be spread over all classes. */
-function reduceClasses(rows: Tensor, target: Tensor, options: NLLLossOptions, smoothing: number): Tensor {
+function reduceClasses(
+  rows: Tensor,
+  target: Tensor,
+  options: NLLLossOptions,
+  smoothing: number,
+  pick: (rows: Tensor, chosen: Tensor) => Tensor = selected,
+): Tensor {
   const { weight = null, ignoreIndex = NO_CLASS, reduction = "mean" } = options;
   const [count = 0, classes = 0] = rows.shape;
   if (target.size !== count) {
@@ -141,21 +169,17 @@ function reduceClasses(rows: Tensor, target: Tensor, options: NLLLossOptions, sm
   }
   const labels = tf.reshape(tf.cast(target, "int32"), [count]);
   const counts = tf.notEqual(labels, tf.scalar(ignoreIndex, "int32"));
-  const chosen = tf.logicalAnd(
-    tf.equal(tf.expandDims(labels, 1), tf.range(0, classes, 1, "int32")),
-    tf.expandDims(counts, 1),
-  );
+  const chosen = tf.equal(tf.expandDims(labels, 1), tf.range(0, classes, 1, "int32"));
   const weighed = weight === null ? rows : tf.mul(rows, weight);
-  const none = tf.zerosLike(rows);
-  // Selected, not multiplied: the logarithm of an impossible class times zero would be NaN.
-  const picked = tf.neg(tf.sum(tf.where(chosen, weighed, none), 1));
-  const shares = weight === null ? tf.cast(counts, "float32") : tf.sum(tf.where(chosen, tf.mul(tf.onesLike(rows), weight), none), 1); // prettier-ignore
   const isOutside = tf.logicalOr(tf.less(labels, 0), tf.greaterEqual(labels, tf.scalar(classes, "int32")));
-  const known = tf.where(tf.logicalAnd(isOutside, counts), tf.fill([count], NaN), picked);
-  const sharp = combine(known, shares, target.shape, reduction);
+  const known = tf.where(isOutside, tf.fill([count], NaN), tf.neg(pick(weighed, chosen)));
+  const counted = (losses: Tensor): Tensor => tf.where(counts, losses, tf.zeros([count]));
+  const shares =
+    weight === null ? tf.cast(counts, "float32") : counted(selected(tf.mul(tf.ones(rows.shape), weight), chosen));
+  const sharp = combine(counted(known), shares, target.shape, reduction);
   if (smoothing === 0) return sharp;
   const all = tf.neg(tf.sum(weighed, 1));
-  const smooth = combine(tf.where(counts, all, tf.zerosLike(all)), shares, target.shape, reduction);
+  const smooth = combine(counted(all), shares, target.shape, reduction);
   return tf.add(tf.mul(sharp, 1 - smoothing), tf.mul(smooth, smoothing / classes));
 }
 

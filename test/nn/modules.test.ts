@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Module, Parameter } from "../../src/nn/index.js";
+import * as nn from "../../src/nn/index.js";
+import { functional as F, type Module, type Parameter } from "../../src/nn/index.js";
 import { float32Tensor, float32Values, numelOf, type HostTensor } from "../../src/storage/hostTensor.js";
 import { seedEverything } from "../../src/tensor/generator.js";
 import { valueAndGrads } from "../../src/tensor/gradients.js";
@@ -86,6 +87,78 @@ test.each(cases)("$name has torch's first weights, values and gradients on $engi
   }
   const known = new Set(Object.keys(expectations(expected)));
   expect([...results.keys()].filter((key) => !known.has(key) && !isZero(results.get(key)))).toEqual([]);
+});
+
+test("a target that is no class makes the loss NaN, one that is ignored does not", () => {
+  const logits = tf.tensor2d([[1, 2], [3, 4]]); // prettier-ignore
+  const loss = (target: number, options: F.CrossEntropyLossOptions = {}): number | undefined =>
+    F.crossEntropy(logits, tf.tensor1d([0, target], "int32"), options).dataSync()[0];
+  expect(loss(2)).toBeNaN();
+  expect(loss(-1)).toBeNaN();
+  // log(e¹ + e²) - 1 of the first row alone
+  for (const options of [{}, { ignoreIndex: 7 }]) {
+    expect(loss(options.ignoreIndex ?? -100, options)).toBeCloseTo(Math.log(Math.E + Math.E ** 2) - 1, 6);
+  }
+});
+
+test("a class that is impossible does no harm while it is not the target", () => {
+  const logits = new Variable(float32Tensor(Float32Array.of(1, 2, -Infinity), [1, 3]));
+  for (const options of [{}, { weight: tf.tensor1d([1, 1, 1]) }]) {
+    const { value, grads } = valueAndGrads(() => F.crossEntropy(logits.value, tf.tensor1d([1], "int32"), options), [logits]); // prettier-ignore
+    const share = 1 / (1 + Math.exp(1)); // softmax of 1 beside 2
+    expect(value.dataSync()[0]).toBeCloseTo(Math.log(1 + Math.exp(-1)), 6);
+    [share, -share, 0].forEach((slope, i) => {
+      expect(grads[0]?.dataSync()[i]).toBeCloseTo(slope, 6);
+    });
+  }
+});
+
+test.each([
+  [() => new nn.GRU(3, 0), "GRU's hiddenSize is a whole number from 1, got 0"],
+  [() => new nn.GroupNorm(3, 4), "4 channels cannot be divided into 3 groups"],
+  [() => new nn.ConvTranspose2d(2, 2, 3, { outputPadding: 1 }), "outputPadding is less than its stride"],
+  [() => new nn.LSTM(3, 4).forward(tf.ones([5, 2, 4])), "LSTM takes [length, N, 3] or [length, 3], got [5, 2, 4]"],
+  [
+    () => new nn.LSTM(3, 4).forward(tf.ones([5, 2, 3]), [tf.ones([2, 2, 4]), tf.ones([1, 2, 4])]),
+    "first state of [1, 2, 4], got [2, 2, 4]",
+  ],
+  [() => F.glu(tf.ones([2, 3])), "glu halves an axis, and that of [2, 3] is 3 long"],
+  [() => F.unflatten(tf.ones([2, 6]), 1, [4, -1]), "an axis of 6 in [2, 6] cannot become [4, -1]"],
+  [() => F.groupNorm(tf.ones([2, 3]), 2), "group_norm of 2 groups takes [N, a multiple of 2, …], got [2, 3]"],
+  [
+    () => F.crossEntropy(tf.ones([2, 3]), tf.tensor1d([1], "int32")),
+    "a loss over 2 rows of 3 classes takes as many targets, got [1]",
+  ],
+  [
+    () => F.convTranspose2d(tf.ones([1, 2, 1, 1]), tf.ones([2, 2, 1, 1]), null, { padding: 1 }),
+    "nothing is left of [1, 2, 1, 1]",
+  ],
+])("what does not fit is told with both sides (%#)", (act, message) => {
+  expect(act).toThrow(message);
+});
+
+test("a layer that has been computed with is not copied into an encoder", () => {
+  const layer = new nn.TransformerEncoderLayer(4, 2);
+  tf.tidy(() => layer.forward(tf.ones([3, 1, 4])));
+  expect(() => new nn.TransformerEncoder(layer, 2)).toThrow("the layer has been used");
+});
+
+test("dictionaries and lists name what they hold as torch does", () => {
+  class Holder extends nn.Module {
+    readonly heads = new nn.ModuleDict({ left: new nn.Linear(1, 1, { bias: false }), right: new nn.ReLU() });
+    readonly scales = new nn.ParameterList([new nn.Parameter(float32Tensor(Float32Array.of(1), [1]))]);
+    readonly shifts = new nn.ParameterDict({ x: new nn.Parameter(float32Tensor(Float32Array.of(1), [1])) });
+    readonly loss = new nn.BCEWithLogitsLoss({ posWeight: [2] });
+  }
+  const holder = new Holder();
+  // torch: ModuleDict, ParameterList, ParameterDict, BCEWithLogitsLoss(pos_weight=...)
+  expect([...holder.state().keys()]).toEqual(["heads.left.weight", "scales.0", "shifts.x", "loss.pos_weight"]);
+  expect([holder.heads.size, [...holder.heads.keys()], holder.heads.get("left") instanceof nn.Linear]).toEqual([
+    2,
+    ["left", "right"],
+    true,
+  ]);
+  expect([holder.scales.length, holder.scales.at(-1)?.shape, holder.shifts.get("x")?.shape]).toEqual([1, [1], [1]]);
 });
 
 /** What is to be found, by name. */
