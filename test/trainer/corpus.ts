@@ -90,16 +90,16 @@ export async function corpusRun(
   };
   if (weights.some((name) => name.startsWith("net."))) {
     const tensors = [rows(await npy("images_x")), rows(await npy("images_y"))];
-    return { module: new CnnRun(config) as LightningModule, data: new Rows(tensors, config) };
+    return { module: new CnnRun(config), data: new Rows(tensors, config) };
   }
   if (weights.some((name) => name.startsWith("blocks."))) {
     // Example i is tokens 9·i to 9·i + 8.
     const { dtype, bytes } = await npy("tokens");
     const grid = { dtype, shape: [32, 9], bytes: bytes.slice(0, (bytes.byteLength / 289) * 288) };
-    return { module: new GptRun(config) as LightningModule, data: new Rows([rows(grid)], config) };
+    return { module: new GptRun(config), data: new Rows([rows(grid)], config) };
   }
   const Model = config.monitor === undefined ? TinyAutoEncoder : ValidatedAutoEncoder;
-  return { module: new Model(config) as LightningModule, data: new Rows([rows(await npy("autoencoder_x"))], config) };
+  return { module: new Model(config), data: new Rows([rows(await npy("autoencoder_x"))], config) };
 }
 
 /** What the optimizer's first group has at every step, and the losses. */

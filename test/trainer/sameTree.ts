@@ -1,3 +1,4 @@
+import { keyText } from "../../src/pickle/convert.js";
 import { PyDict, PyFloat, PyTuple, type PyValue } from "../../src/pickle/values.js";
 import { float32Values } from "../../src/storage/hostTensor.js";
 import { StoredTensor } from "../../src/storage/storedTensor.js";
@@ -16,7 +17,8 @@ export async function expectSameTree(actual: PyValue, expected: PyValue, path = 
   expect([path, actual?.constructor]).toEqual([path, expected?.constructor]);
   if (expected instanceof PyDict && actual instanceof PyDict) {
     expect([path, actual.kind, actual.keys()]).toEqual([path, expected.kind, expected.keys()]);
-    for (const [key, value] of expected) await expectSameTree(actual.get(key) ?? null, value, `${path}.${String(key)}`);
+    for (const [key, value] of expected)
+      await expectSameTree(actual.get(key) ?? null, value, `${path}.${keyText(key)}`);
     return;
   }
   const items = (value: PyValue): readonly PyValue[] | undefined =>
