@@ -3,13 +3,9 @@ import type { ByteSource } from "../io/byteSource.js";
 import { readPickle } from "../pickle/unpickler.js";
 import type { PyGlobal, PyValue } from "../pickle/values.js";
 import { openZip } from "../zip/zipReader.js";
-import { barePickleError } from "./barePickle.js";
 import { detectFormat } from "./format.js";
 import type { DetectedFormat } from "./format.js";
-import { loadLegacy } from "./legacyLoad.js";
-import { loadScript } from "./scriptLoad.js";
 import { storageLoader } from "./storageLoader.js";
-import { loadTar } from "./tarLoad.js";
 import { openTorchArchive, storageBytesOf } from "./torchArchive.js";
 import type { TorchArchive } from "./torchArchive.js";
 import { findTorchClass } from "./torchGlobals.js";
@@ -58,7 +54,7 @@ export async function torchLoad(source: ByteSource, detected?: DetectedFormat): 
     case "torch-tar":
       return loadTarFile(source);
     case "pickle":
-      throw await barePickleError(source);
+      throw await (await import("./barePickle.js")).barePickleError(source);
     default:
       throw new LtrainError(
         "checkpoint.notACheckpoint",
@@ -79,6 +75,7 @@ async function loadZip(archive: TorchArchive): Promise<TorchFile> {
 }
 
 async function loadScriptFile(archive: TorchArchive): Promise<TorchFile> {
+  const { loadScript } = await import("./scriptLoad.js");
   const read = await loadScript(archive);
   const { value, protocol, codeFiles } = read;
   const remarks = [
@@ -88,6 +85,7 @@ async function loadScriptFile(archive: TorchArchive): Promise<TorchFile> {
 }
 
 async function loadLegacyFile(source: ByteSource): Promise<TorchFile> {
+  const { loadLegacy } = await import("./legacyLoad.js"); // zip files are all but all there are
   const read = await loadLegacy(source);
   const { value, protocol, storageCount, storageBytes, trailingBytes } = read;
   const remarks =
@@ -99,6 +97,7 @@ async function loadLegacyFile(source: ByteSource): Promise<TorchFile> {
 }
 
 async function loadTarFile(source: ByteSource): Promise<TorchFile> {
+  const { loadTar } = await import("./tarLoad.js");
   const read = await loadTar(source);
   const { value, protocol, storageCount, storageBytes } = read;
   const archive = { ...NO_ARCHIVE, recordCount: storageCount, storageBytes };
