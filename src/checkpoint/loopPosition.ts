@@ -21,10 +21,14 @@ export function loopPosition(loops: PyDict): LoopPosition {
   const at = (...path: readonly string[]): PyValue | undefined => valueAt(loops, ["fit_loop", ...path]);
   const count = (...path: readonly string[]): number | null => asNumber(at(...path)) ?? null;
   const isLastBatch = at("epoch_loop.batch_progress", "is_last_batch");
+  const epochsCompleted = count("epoch_progress", "current", "completed");
+  // A file of before 1.6 says only how many epochs are completed; those have begun and been processed too.
+  const atLeastCompleted = (counted: number | null): number | null =>
+    counted === null ? null : Math.max(counted, epochsCompleted ?? 0);
   return {
-    epochsReady: count("epoch_progress", "current", "ready"),
-    epochsCompleted: count("epoch_progress", "current", "completed"),
-    epochsProcessed: count("epoch_progress", "current", "processed"),
+    epochsReady: atLeastCompleted(count("epoch_progress", "current", "ready")),
+    epochsCompleted,
+    epochsProcessed: atLeastCompleted(count("epoch_progress", "current", "processed")),
     batchesReady: count("epoch_loop.batch_progress", "current", "ready"),
     batchesProcessed: count("epoch_loop.batch_progress", "current", "processed"),
     isLastBatch: typeof isLastBatch === "boolean" ? isLastBatch : null,

@@ -1,5 +1,5 @@
 import { asItems } from "../pickle/convert.js";
-import { PyDict } from "../pickle/values.js";
+import { PyDict, PyGlobal } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import type { StoredTensor } from "../storage/storedTensor.js";
 import type { Checkpoint } from "./checkpoint.js";
@@ -84,11 +84,12 @@ async function summarizeScheduler(state: PyDict): Promise<SchedulerSummary> {
 }
 
 async function summarizeCallback(key: PyValue, state: PyValue): Promise<CallbackSummary> {
-  const fullKey = typeof key === "string" ? key : "?";
+  // Lightning before 1.5 filed the state under the class itself.
+  const fullKey = typeof key === "string" ? key : key instanceof PyGlobal ? key.toString() : "?";
   const fields = state instanceof PyDict ? state : null;
   return {
     key: fullKey,
-    name: /^[^{[(]*/.exec(fullKey)?.[0] ?? fullKey,
+    name: key instanceof PyGlobal ? key.name : (/^[^{[(]*/.exec(fullKey)?.[0] ?? fullKey),
     monitor: stringOf(fields?.get("monitor")) ?? /'monitor': '([^']*)'/.exec(fullKey)?.[1] ?? null,
     bestScore: (await readScalar(fields?.get("best_model_score"))) ?? (await readScalar(fields?.get("best_score"))),
     bestPath: stringOf(fields?.get("best_model_path")),

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { isOlder, migrateCheckpoint } from "../../src/checkpoint/migrateCheckpoint.js";
 import { openCheckpoint } from "../../src/checkpoint/openCheckpoint.js";
 import { parseCheckpoint } from "../../src/checkpoint/parseCheckpoint.js";
+import { summarizeCheckpoint } from "../../src/checkpoint/summarizeCheckpoint.js";
 import { float } from "../../src/pickle/convert.js";
 import { pythonFloat } from "../../src/pickle/pythonFloat.js";
 import { PyDict, PyFloat, PyGlobal } from "../../src/pickle/values.js";
@@ -107,4 +108,17 @@ test.each([
   ["2.0.0dev", "2.0.0", true],
 ])("%s before %s: %s, as Python's packaging orders versions", (a, b, expected) => {
   expect(isOlder(a, b)).toBe(expected);
+});
+
+test("what a file of 0.9 says of its callbacks and its place in the run is shown", async () => {
+  const { root, close } = await openCheckpoint(`${FIXTURES}lightning/old-v0.9.ckpt`);
+  try {
+    const { callbacks, loops } = await summarizeCheckpoint(parseCheckpoint(root));
+    // The fixture's description and twin: two epochs are done, the best score is 0.25.
+    expect(callbacks?.map(({ name }) => name)).toEqual(["ModelCheckpoint", "EarlyStopping"]);
+    expect(callbacks?.[0]).toMatchObject({ bestScore: 0.25, bestPath: "/x/epoch=1.ckpt" });
+    expect(loops).toMatchObject({ epochsReady: 2, epochsProcessed: 2, epochsCompleted: 2, optimizerSteps: 8 });
+  } finally {
+    await close();
+  }
 });
