@@ -11,6 +11,8 @@ export interface SchedulerMoment {
   readonly index: number;
   /** Brings what was logged up to this moment. */
   readonly settle: () => Promise<unknown>;
+  /** The step was due before the checkpoint that is resumed from: where the metric is gone, so is the step. */
+  readonly isLate?: boolean;
 }
 
 /**
@@ -20,7 +22,7 @@ export interface SchedulerMoment {
 export async function stepSchedulers(
   context: LoopContext,
   progress: Progress,
-  { interval, plateau, index, settle }: SchedulerMoment,
+  { interval, plateau, index, settle, isLate = false }: SchedulerMoment,
 ): Promise<void> {
   const { module } = context;
   if (!module.automaticOptimization) return;
@@ -28,7 +30,7 @@ export async function stepSchedulers(
     if (config.interval !== interval || config.reduceOnPlateau !== plateau) continue;
     if ((index + 1) % config.frequency !== 0) continue;
     if (plateau) await settle();
-    const metric = plateau ? monitored(context, config) : undefined;
+    const metric = plateau ? monitored(context, config, isLate) : undefined;
     if (plateau && metric === undefined) continue;
     progress.increment("ready");
     const place = `${module.constructor.name}.lrSchedulerStep`;
@@ -41,9 +43,17 @@ export async function stepSchedulers(
 function monitored(
   { board, trainer }: LoopContext,
   { monitor, scheduler, strict }: SchedulerConfig,
+  isLate: boolean,
 ): number | undefined {
   const value = monitor === undefined ? undefined : board.callbackMetrics.get(monitor);
   if (value !== undefined) return value;
+  if (isLate) {
+    trainer.warn(
+      `the checkpoint was written before ${scheduler.constructor.name} took its step for that epoch, and does not ` +
+        `hold ${monitor ?? "its metric"}: as in Lightning, the step is lost`,
+    );
+    return undefined;
+  }
   const names = [...board.callbackMetrics.keys()];
   const what = `${scheduler.constructor.name} watches ${monitor ?? "no metric"}, which is not logged; `;
   const message = `${what}logged are: ${names.length === 0 ? "no metrics" : names.join(", ")}`;

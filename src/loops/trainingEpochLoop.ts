@@ -191,9 +191,13 @@ export class TrainingEpochLoop {
   #stepEpochSchedulers(plateau: boolean): Promise<void> {
     return this.#stepSchedulers("epoch", plateau, this.#context.trainer.currentEpoch);
   }
-  #stepSchedulers(interval: "step" | "epoch", plateau: boolean, index: number): Promise<void> {
+  /** The schedulers that watch a metric, for an epoch whose checkpoint was written before they stepped. */
+  stepLatePlateauSchedulers(epoch: number): Promise<void> {
+    return this.#stepSchedulers("epoch", true, epoch, true);
+  }
+  #stepSchedulers(interval: "step" | "epoch", plateau: boolean, index: number, isLate = false): Promise<void> {
     const settle = (): Promise<unknown> => this.settle();
-    return stepSchedulers(this.#context, this.schedulerProgress, { interval, plateau, index, settle });
+    return stepSchedulers(this.#context, this.schedulerProgress, { interval, plateau, index, settle, isLate });
   }
 
   /** After the epoch's end hooks: the schedulers that watch a metric. */

@@ -68,6 +68,10 @@ export class FitRun implements LoopContext, LiveState {
     this.executor = parts.executor;
     this.optimizers = setup.optimizers;
     this.schedulers = setup.schedulers;
+    parts.module.useOptimizers(
+      setup.optimizers,
+      setup.schedulers.map(({ scheduler }) => scheduler),
+    );
     this.hookLogs = parts.hookLogs;
     this.config = parts.config;
     this.precision = parts.precision;

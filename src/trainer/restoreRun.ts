@@ -7,7 +7,9 @@ import { userCode } from "../loops/userFailure.js";
 import { keyText } from "../pickle/convert.js";
 import { PyDict } from "../pickle/values.js";
 import type { HostTensor } from "../storage/hostTensor.js";
+import { StoredTensor } from "../storage/storedTensor.js";
 import { readTensor } from "../storage/strided.js";
+import { hostNumbers } from "../tensor/cast.js";
 import type { Variable } from "../tensor/variable.js";
 import type { FitRun } from "./fitRun.js";
 import { inMemory } from "./inMemory.js";
@@ -29,6 +31,8 @@ export interface RestoredRun {
   readonly run: FitRun;
   /** ltrain's own entry, whose data position and random state are to be set last; null in a file of Lightning's. */
   readonly ltrain: LtrainState | null;
+  /** The epoch at whose end the checkpoint was written, before schedulers that watch a metric stepped; else null. */
+  readonly lateEpoch: number | null;
 }
 
 type Write = (variable: Variable, value: HostTensor) => void;
@@ -64,12 +68,27 @@ export async function restoreRun(parts: RestoreParts): Promise<RestoredRun> {
 
   for (const [variable, value] of writes) run.executor.write(variable, value);
   await restoreOthers(run, parts);
+  const { completed, processed } = run.fitLoop.progress.current;
+  const lateEpoch = completed < processed && run.epochLoop.batchProgress.isLastBatch ? completed : null;
   // Lightning leaves a cut epoch behind, unless it counts steps; where the data position is known, nothing is lost.
   const continueCutShort = ltrain !== null || run.trainer.maxSteps !== -1;
   run.fitLoop.resumePoint = findResumePoint(run.fitLoop, { continueCutShort });
   restoreWindow(run, ltrain, parts.warn);
   ltrain?.restoreMetrics(run.fitLoop, run.board);
-  return { run, ltrain };
+  if (lateEpoch !== null) await showScores(run, checkpoint);
+  return { run, ltrain, lateEpoch };
+}
+
+/** Metrics that the file has only as a ModelCheckpoint's current score: a scheduler may watch the same. */
+async function showScores({ board, schedulers }: FitRun, { callbacks }: Checkpoint): Promise<void> {
+  const wanted = new Set(schedulers.map(({ monitor }) => monitor).filter((name) => name !== undefined));
+  for (const state of callbacks?.values() ?? []) {
+    if (!(state instanceof PyDict)) continue;
+    const [name, score] = [state.get("monitor"), state.get("current_score")];
+    if (typeof name !== "string" || !wanted.has(name) || board.callbackMetrics.has(name)) continue;
+    const [value] = score instanceof StoredTensor ? hostNumbers(await readTensor(score)) : [];
+    if (value !== undefined) board.show({ callback: new Map([[name, value]]), progressBar: new Map(), log: new Map() });
+  }
 }
 
 /** Inside an accumulation window, the gradients gathered so far are part of where training stood. */

@@ -54,6 +54,9 @@ export class Trainer implements TrainerState {
   readonly #given: TrainerOptions;
   readonly #io: CheckpointIO;
   readonly #warned = new Set<string>();
+  readonly #tell = (message: string): void => {
+    this.warn(message);
+  };
   #run: FitRun | null = null;
   #executor: Executor | null = null;
   #ckptPath: string | null = null;
@@ -165,9 +168,7 @@ export class Trainer implements TrainerState {
     module.trainer = this;
     try {
       this.#executor = await createExecutor({ engine: this.options.engine, accelerator: this.options.accelerator });
-      checkDeterminism(this.#executor, this.options.deterministic, (message) => {
-        this.warn(message);
-      });
+      checkDeterminism(this.#executor, this.options.deterministic, this.#tell);
       if (this.#given.onCompile !== undefined) this.#executor.onCompile?.(this.#given.onCompile);
       const reason = await this.#train(context, hookLogs, datamodule);
       await callHooks(context, "onFitEnd", []);
@@ -206,22 +207,15 @@ export class Trainer implements TrainerState {
     await userCode(`${name}.setup`, () => datamodule.setup?.("fit"));
     await callHooks(context, "setup", ["fit"]);
     await precision.convertModule(module);
-    const warn = (message: string): void => {
-      this.warn(message);
-    };
     const configure = async (): Promise<FitRun> => {
       const place = `${module.constructor.name}.configureOptimizers`;
       const given = await userCode(place, () => module.configureOptimizers());
-      const setup = resolveSetup(given, module, warn);
-      module.useOptimizers(
-        setup.optimizers,
-        setup.schedulers.map(({ scheduler }) => scheduler),
-      );
+      const setup = resolveSetup(given, module, this.#tell);
       const { options, executor } = this;
       const config = this.#given.config ?? null;
       return new FitRun({ trainer: this, options, module, datamodule, executor, precision, setup, hookLogs, config });
     };
-    const { run, ltrain } = await this.#startRun(module, configure);
+    const { run, ltrain, lateEpoch } = await this.#startRun(module, configure);
     this.#run = run;
     run.epochLoop.interrupted = this.#interruption !== null;
     await callHooks(context, "onFitStart", []);
@@ -230,18 +224,16 @@ export class Trainer implements TrainerState {
     const loader = await run.trainLoader();
     await run.validationLoader();
     if (this.#ckptPath !== null) await this.#goOn(run, ltrain, loader);
+    if (lateEpoch !== null) await run.epochLoop.stepLatePlateauSchedulers(lateEpoch);
     return run.fitLoop.run(loader);
   }
 
   async #startRun(module: LightningModule, configure: () => Promise<FitRun>): Promise<RestoredRun> {
     const path = this.#ckptPath;
-    if (path === null) return { run: await configure(), ltrain: null };
+    if (path === null) return { run: await configure(), ltrain: null, lateEpoch: null };
     const { checkpoint, close } = await this.#io.load(path);
-    const warn = (message: string): void => {
-      this.warn(message);
-    };
     try {
-      return await restoreRun({ checkpoint, path, module, configure, warn });
+      return await restoreRun({ checkpoint, path, module, configure, warn: this.#tell });
     } finally {
       await close();
     }
@@ -298,10 +290,15 @@ export class Trainer implements TrainerState {
       epochs: run?.fitLoop.progress.current.processed ?? 0,
       seconds,
       stepsPerSecond: run?.epochLoop.clock.stepsPerSecond ?? null,
-      stopReason: reason === "stopped" ? (this.#interruption ?? "a callback asked to stop") : reason,
+      stopReason: reason === "stopped" ? this.#whyStopped() : reason,
       bestModelPath: models[0]?.bestModelPath ?? "",
       lastCheckpointPath: this.#lastCheckpointPath,
       callbackMetrics: new Map(this.callbackMetrics),
     };
+  }
+
+  #whyStopped(): string {
+    const reasons = this.options.callbacks.map((callback) => callback.stopReason);
+    return this.#interruption ?? reasons.find((reason) => reason !== null) ?? "a callback asked to stop";
   }
 }

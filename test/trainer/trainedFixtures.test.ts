@@ -3,7 +3,15 @@ import { seedEverything } from "../../src/tensor/seed.js";
 import { Trainer } from "../../src/trainer/trainer.js";
 import { corpusRun, corpusRuns, StepNotes } from "./corpus.js";
 import { expectSameTree } from "./sameTree.js";
-import { inTemporaryFolder, loadWeights, readRun, trained, trainerOptions, weightsOf } from "./tinyRun.js";
+import {
+  inTemporaryFolder,
+  loadWeights,
+  readRun,
+  SaveAtEpochEnds,
+  trained,
+  trainerOptions,
+  weightsOf,
+} from "./tinyRun.js";
 
 /** The first loss within 1e-6 of torch's, all others within 1e-5, relative. */
 function expectLosses(actual: readonly number[], expected: readonly number[]): void {
@@ -67,6 +75,9 @@ describe.each(corpusRuns())("%s", (name) => {
     const trainer = new Trainer({ ...trainerOptions(config), numSanityValSteps: 0, callbacks: [notes], onWarning });
     await trainer.fit(module, data, { ckptPath: trained(`${name}/epoch2.ckpt`) });
     expect([trainer.currentEpoch, trainer.globalStep]).toEqual([config.epochs, optimizerSteps]);
+    if (config.scheduler === "ReduceLROnPlateau") {
+      expect(warnings).toContainEqual(expect.stringContaining("the step is lost"));
+    }
     if (resumesElsewhere(run)) return;
     const rest = steps.slice(2 * perEpoch);
     expectLosses(
@@ -74,5 +85,22 @@ describe.each(corpusRuns())("%s", (name) => {
       rest.map(({ loss }) => loss),
     );
     expect(notes.lrs).toEqual(rest.map(({ lr }) => lr));
+  });
+});
+
+test("a plateau scheduler's step that was due when the checkpoint was written is taken when it is resumed", async () => {
+  const { config, steps, final_weights: weights } = readRun("mlp-sgd-plateau");
+  await inTemporaryFolder(async (folder) => {
+    const { module, data } = await corpusRun(config, Object.keys(weights));
+    await loadWeights(module, trained("mlp-sgd-plateau/init.ckpt"));
+    const options = { ...trainerOptions(config), numSanityValSteps: 0, enableCheckpointing: null };
+    await new Trainer({ ...options, callbacks: [new SaveAtEpochEnds(folder)] }).fit(module, data);
+    for (const epoch of [0, 1, 2]) {
+      const again = await corpusRun(config, Object.keys(weights));
+      const notes = new StepNotes();
+      const trainer = new Trainer({ ...options, callbacks: [notes, new SaveAtEpochEnds(`${folder}/again`)] });
+      await trainer.fit(again.module, again.data, { ckptPath: `${folder}/epoch${epoch}.ckpt` });
+      expect([epoch, notes.lrs]).toEqual([epoch, steps.slice(5 * (epoch + 1)).map(({ lr }) => lr)]);
+    }
   });
 });
