@@ -104,5 +104,6 @@ export function endRecords(entryCount: number, offset: number, byteLength: numbe
   view.setUint16(end + 10, Math.min(entryCount, SATURATED_16), true);
   view.setUint32(end + 12, Math.min(byteLength, SATURATED_32), true);
   view.setUint32(end + 16, Math.min(offset, SATURATED_32), true);
-  return bytes;
+  // An archive of nothing, which torch never writes, is known by its first bytes: those of the end record.
+  return entryCount === 0 ? bytes.subarray(end) : bytes;
 }
