@@ -23,6 +23,11 @@ const ALLOWED: ReadonlySet<string> = new Set([
   "torch.per_channel_symmetric",
   "torch.per_channel_affine_float_qparams",
   "torch._tensor._rebuild_from_type_v2",
+  // torch registers these when it is imported; the rest of a jagged or distributed tensor only with its own module.
+  "torch.nested._internal.nested_tensor.NestedTensor",
+  "torch.nested._internal.nested_tensor._rebuild_njt",
+  "torch.distributed._mesh_layout._FlatLayout",
+  "torch.distributed._mesh_layout._MeshLayout",
   ...[
     "_rebuild_parameter",
     "_rebuild_parameter_with_state",
