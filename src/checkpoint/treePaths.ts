@@ -1,3 +1,4 @@
+import { LtrainError } from "../errors.js";
 import { PyDict, PyObject, PySet, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import type { TensorParts } from "../serialization/tensorParts.js";
@@ -40,6 +41,20 @@ export function allTensorsOf(root: PyValue): AnyTensorAtPath[] {
   return found;
 }
 
+/** A path that is longer was made of keys that nobody can read. */
+const MAX_PATH_LENGTH = 1 << 20;
+/** All paths of a file together: a long key is spelled again for everything below it. A million tensors need half of this. */
+const MAX_SPELLED = 1 << 28;
+
+function tooLong(length: number): LtrainError {
+  return new LtrainError(
+    "checkpoint.malformed",
+    length > MAX_PATH_LENGTH
+      ? `a path in the file is ${length} characters long; more than ${MAX_PATH_LENGTH} are not shown`
+      : `the paths in the file are more than ${MAX_SPELLED} characters long together`,
+  );
+}
+
 /**
  * Show every value of a tree with its path, in order, containers before what is in them; `visit` says whether to go into
  * one. A container is entered once, so cycles end.
@@ -48,8 +63,11 @@ export function walkTree(root: PyValue, visit: (value: PyValue, path: string) =>
   const seen = new Set<object>();
   // A stack of our own: a file may nest deeper than the call stack is.
   const pending: { readonly value: PyValue; readonly path: string }[] = [{ value: root, path: "" }];
+  let spelled = 0;
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const { value, path } = next;
+    spelled += path.length;
+    if (path.length > MAX_PATH_LENGTH || spelled > MAX_SPELLED) throw tooLong(path.length);
     if (typeof value === "object" && value !== null && seen.has(value)) continue;
     if (!visit(value, path === "" ? ROOT_PATH : path) || !isContainer(value)) continue;
     seen.add(value);

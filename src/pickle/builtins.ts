@@ -41,6 +41,7 @@ function dict(m: PickleMachine, args: readonly PyValue[], kind: PyDictKind): PyD
   const [first] = args;
   if (args.length === 1 && first instanceof PyDict) {
     m.spend(first.size);
+    for (const [key] of first) m.spendKey(key);
     return new PyDict(first, kind);
   }
   const pairs = items(m, args);
@@ -50,6 +51,7 @@ function dict(m: PickleMachine, args: readonly PyValue[], kind: PyDictKind): PyD
     const [key, value, more] = asItems(pair) ?? [];
     if (key === undefined || value === undefined || more !== undefined)
       throw m.malformed(`builds ${kind} from something that is not pairs`);
+    m.spendKey(key);
     result.set(key, value);
   }
   return result;
@@ -64,6 +66,7 @@ function defaultDict(m: PickleMachine, args: readonly PyValue[]): PyDict | undef
 
 function set(m: PickleMachine, args: readonly PyValue[], frozen: boolean): PySet | undefined {
   const found = items(m, args);
+  for (const item of found ?? []) m.spendKey(item);
   return found === undefined ? undefined : new PySet(found, frozen);
 }
 

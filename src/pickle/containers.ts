@@ -122,5 +122,6 @@ function hashable(m: PickleMachine, key: PyValue): PyValue {
   ) {
     throw m.malformed("has a list, dict or set where Python allows only what can be hashed");
   }
+  m.spendKey(key);
   return key;
 }

@@ -2,7 +2,7 @@ import { LtrainError } from "../errors.js";
 import { keyPath } from "./keyPath.js";
 import { opcodeName, OPCODES } from "./opcodes.js";
 import { decodeUtf8 } from "./utf8.js";
-import { PyGlobal } from "./values.js";
+import { MAX_KEY_PARTS, PyGlobal, PyTuple } from "./values.js";
 import type { PyValue } from "./values.js";
 
 /** Rebuilds what a call stands for, from its arguments; undefined keeps the call as a PyObject. It runs nothing of the file. */
@@ -237,6 +237,13 @@ export class PickleMachine {
     if (this.#copies > most) throw this.malformed(`copies more than ${most} items, far more than the file holds`);
   }
 
+  /** Count what it takes to spell out a dict's key: a short file can use a long one again and again. */
+  spendKey(key: PyValue): void {
+    if (key instanceof PyTuple) this.spend(partsOf(key));
+    else if (key instanceof Uint8Array) this.spend(key.byteLength >> 4);
+    else if (key instanceof PyGlobal) this.spend((key.module.length + key.name.length) >> 4);
+  }
+
   /** Where in the pickle an error is, at which opcode, and in which value of the tree. */
   get place(): string {
     const byte = this.bytes[this.opcodeAt];
@@ -257,4 +264,15 @@ export class PickleMachine {
   cutShort(what: string, end = this.bytes.byteLength + 1): PickleCutShort {
     return new PickleCutShort(`${this.place}: it ${what}`, end - this.options.start);
   }
+}
+
+/** How many items a tuple has, those of the tuples in it included, counted as far as a key may have. */
+function partsOf(tuple: PyTuple): number {
+  const waiting: PyTuple[] = [tuple];
+  let parts = 0;
+  for (let next = waiting.pop(); next !== undefined && parts <= MAX_KEY_PARTS; next = waiting.pop()) {
+    parts += next.items.length + 1;
+    if (parts <= MAX_KEY_PARTS) for (const item of next.items) if (item instanceof PyTuple) waiting.push(item);
+  }
+  return parts;
 }

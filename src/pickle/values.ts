@@ -242,7 +242,7 @@ const objectNumbers = new WeakMap<object, number>();
 let nextObjectNumber = 0;
 
 /** A tuple key has a few parts; one with more than this is meant to keep a reader busy. */
-const MAX_KEY_PARTS = 10_000;
+export const MAX_KEY_PARTS = 10_000;
 
 /** A tuple, spelled out so that equal tuples have equal spellings. Iterative: a key can be nested deeper than our stack. */
 function describeKey(root: PyValue): string {

@@ -1,6 +1,8 @@
 import { deflateRawSync } from "node:zlib";
 import { describeValue } from "../../src/checkpoint/describeValue.js";
+import { tensorsOf } from "../../src/checkpoint/treePaths.js";
 import { bytesSource } from "../../src/io/byteSource.js";
+import { PyDict } from "../../src/pickle/values.js";
 import { unpickle } from "../../src/pickle/unpickler.js";
 import { parseJson } from "../../src/serialization/json.js";
 import { readSafetensors } from "../../src/serialization/safetensors.js";
@@ -85,6 +87,16 @@ test.each([
     `](${"N".repeat(9000)}eq\x00${"0cbuiltins\nlist\nh\x00\x85R".repeat(50)}.`,
     "copies more than",
   ],
+  [
+    "a long key that is used again and again",
+    `}((${"N".repeat(9000)}tq\x00N${"h\x00N".repeat(200)}u.`,
+    "copies more than",
+  ],
+  [
+    "a set that is made of a long tuple again and again",
+    `(${"N".repeat(9000)}tq\x00]q\x01(${"h\x00".repeat(200)}e0cbuiltins\nset\nh\x01\x85R.`,
+    "copies more than",
+  ],
 ])("%s is refused", (_, program, message) => {
   expect(() => unpickle(ascii(program))).toThrow(message);
 });
@@ -94,6 +106,15 @@ test("references to one list, ten levels of ten, stay references, and are shown 
   const program = `]q\x00${Array.from({ length: 10 }, (_, i) => level(i)).join("")}.`;
   const laughs = unpickle(ascii(program));
   expect(describeValue(laughs).length).toBeLessThan(10_000);
+});
+
+test("a long key spelled in the paths of all that is below it is refused before the paths fill memory", () => {
+  const key = "k".repeat(200_000);
+  const inner = new PyDict(Array.from({ length: 3000 }, (_, i) => [`t${i}`, i]));
+  expect(() => tensorsOf(new PyDict([[key, inner]]))).toThrow("characters long together");
+  let deep = new PyDict();
+  for (let i = 0; i < 10; i += 1) deep = new PyDict([[key, deep]]);
+  expect(() => tensorsOf(deep)).toThrow("a path in the file is");
 });
 
 test("JSON that nests deeper than a header does is refused, however deep", () => {
