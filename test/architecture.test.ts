@@ -156,9 +156,11 @@ function networkTouched(tree: Tree): string[] {
 }
 
 function engineReached(tree: Tree): string[] {
-  return [...tree.reachableFrom(["cli/inspect.ts", "cli/extract.ts", "cli/verify.ts", "cli/diff.ts"])].filter((file) =>
-    ["tensor", "engine"].includes(folderOf(file)),
-  );
+  return [
+    ...tree.reachableFrom(
+      ["inspect", "extract", "convert", "sanitize", "verify", "diff"].map((name) => `cli/${name}.ts`),
+    ),
+  ].filter((file) => ["tensor", "engine"].includes(folderOf(file)));
 }
 
 /** Everything the house forbids, found in one tree. */
