@@ -20,6 +20,7 @@ test("the library exports exactly these names", () => {
      "CharGPT",
      "DataLoader",
      "ERROR_CODES",
+     "EarlyStopping",
      "Generator",
      "GradScaler",
      "LightningDataModule",

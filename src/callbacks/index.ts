@@ -1,4 +1,6 @@
 /** ltrain/callbacks: what stands around training. */
+export { EARLY_STOPPING_REASONS, EarlyStopping } from "./earlyStopping.js";
+export type { EarlyStoppingOptions, EarlyStoppingReason } from "./earlyStopping.js";
 export { ModelCheckpoint } from "./modelCheckpoint.js";
 export type { ModelCheckpointOptions } from "./modelCheckpointOptions.js";
 export { ModelSummary } from "./modelSummary.js";

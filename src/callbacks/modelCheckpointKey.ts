@@ -1,4 +1,5 @@
 import { pythonString } from "../checkpoint/describeValue.js";
+import { stateKeyOf } from "./stateKey.js";
 
 /** The settings that tell one ModelCheckpoint's state from another's in a file. */
 export interface KeySettings {
@@ -10,20 +11,16 @@ export interface KeySettings {
   readonly trainTimeInterval: number | null;
 }
 
-/**
- * The key of a ModelCheckpoint's state: the class name and a Python dict's repr. One character off, and Lightning
- * drops the state without a word.
- */
+/** The key of a ModelCheckpoint's state. */
 export function modelCheckpointKey(className: string, settings: KeySettings): string {
   const { monitor, mode, everyNTrainSteps, everyNEpochs, trainTimeInterval } = settings;
-  const fields = [
+  return stateKeyOf(className, [
     ["monitor", monitor === null ? "None" : pythonString(monitor)],
     ["mode", pythonString(mode)],
     ["every_n_train_steps", String(everyNTrainSteps)],
     ["every_n_epochs", String(everyNEpochs)],
     ["train_time_interval", trainTimeInterval === null ? "None" : timedeltaText(trainTimeInterval)],
-  ];
-  return `${className}{${fields.map(([name, value]) => `'${name ?? ""}': ${value ?? ""}`).join(", ")}}`;
+  ]);
 }
 
 const SECONDS_PER_DAY = 86_400;

@@ -1,5 +1,7 @@
+import { BUILT_IN_CALLBACKS } from "./builtInCallbacks.js";
 import { BUILT_IN_OPTIMIZERS } from "./builtInOptimizers.js";
 import { BUILT_IN_SCHEDULERS } from "./builtInSchedulers.js";
+import { lightning } from "./lightningPath.js";
 import { camelKeys } from "./camelKeys.js";
 import type { AnyClassEntry, Builders, InitArgs, LoggerPlace } from "./classEntry.js";
 import {
@@ -10,9 +12,6 @@ import {
   litCNNArgs,
   litClassifierArgs,
   mnistDataArgs,
-  modelCheckpointArgs,
-  modelSummaryArgs,
-  progressBarArgs,
   textDataArgs,
 } from "./builtInArgs.js";
 import type { CSVDataModuleArgs } from "../demos/csvDataModule.js";
@@ -102,41 +101,6 @@ export const BUILT_IN: readonly AnyClassEntry[] = [
     },
   },
   {
-    kind: "callback",
-    name: "ModelCheckpoint",
-    paths: lightning("callbacks.ModelCheckpoint"),
-    description: "Saves checkpoints as training goes on and keeps the best of them.",
-    args: modelCheckpointArgs,
-    load: async () => {
-      const { ModelCheckpoint } = await import("../callbacks/modelCheckpoint.js");
-      return (args) => new ModelCheckpoint(camelKeys(args));
-    },
-  },
-  {
-    kind: "callback",
-    name: "ProgressBar",
-    paths: [...lightning("callbacks.TQDMProgressBar"), ...lightning("callbacks.ProgressBar"), "TQDMProgressBar"],
-    description: "Shows how far training is.",
-    args: progressBarArgs,
-    load: async () => {
-      const { ProgressBar } = await import("../callbacks/progressBar.js");
-      return (args, terminal) =>
-        new ProgressBar({ ...camelKeys(args), ...(terminal === undefined ? {} : { terminal }) });
-    },
-  },
-  {
-    kind: "callback",
-    name: "ModelSummary",
-    paths: lightning("callbacks.ModelSummary"),
-    description: "Prints the module's parts and their parameters before training.",
-    args: modelSummaryArgs,
-    load: async () => {
-      const { ModelSummary } = await import("../callbacks/modelSummary.js");
-      return (args, terminal) =>
-        new ModelSummary({ ...camelKeys(args), ...(terminal === undefined ? {} : { terminal }) });
-    },
-  },
-  {
     kind: "logger",
     name: "CSVLogger",
     paths: lightning("loggers.CSVLogger"),
@@ -144,6 +108,7 @@ export const BUILT_IN: readonly AnyClassEntry[] = [
     args: csvLoggerArgs,
     load: () => Promise.resolve(csvLogger),
   },
+  ...BUILT_IN_CALLBACKS,
   ...BUILT_IN_OPTIMIZERS,
   ...BUILT_IN_SCHEDULERS,
 ];
@@ -164,8 +129,3 @@ export const csvLogger: Builders["logger"] = (args: InitArgs, { rootDir, runFold
   if (runFolder !== undefined) return new CSVLogger(runFolder.saveDir, runFolder.name, runFolder.version, options);
   return new CSVLogger(saveDir ?? rootDir, name === undefined ? "lightning_logs" : name, version ?? null, options);
 };
-
-/** A class of Lightning's under both names that its package goes by. */
-function lightning(name: string): string[] {
-  return [`lightning.pytorch.${name}`, `pytorch_lightning.${name}`];
-}

@@ -17,6 +17,10 @@ export abstract class Callback {
   get stateKey(): string {
     return this.constructor.name;
   }
+  /** Why this callback has asked training to stop, for the run's last word; null while it has not. */
+  get stopReason(): string | null {
+    return null;
+  }
   /** State for the checkpoint; null (Lightning: an empty dict) leaves no entry. */
   stateDict(): PyDict | null {
     return null;
