@@ -102,7 +102,11 @@ export async function main(args) {
   const engines = [...new Set(usable.map(({ engine }) => engine))];
   for (const engine of engines) {
     const checked = [];
-    for (const test of cases) checked.push(await correctness(test, Number(values["check-steps"]), engine));
+    for (const test of cases) {
+      const result = await correctness(test, Number(values["check-steps"]), engine);
+      console.error(`${test.id}: on ${result.device} losses are ${result.largest.toExponential(1)} from the CPU's`);
+      checked.push(result);
+    }
     console.log(`\n${correctnessTable(checked)}\n`);
     const wrong = checked.filter(({ largest }) => !(largest <= TOLERANCE));
     if (wrong.length > 0) {
