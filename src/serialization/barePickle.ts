@@ -1,12 +1,20 @@
 import { LtrainError } from "../errors.js";
 import type { ByteSource } from "../io/byteSource.js";
-import type { Unpickled } from "../pickle/unpickler.js";
+import type { Rebuild, Unpickled } from "../pickle/unpickler.js";
+import type { PyGlobal } from "../pickle/values.js";
+import { storageFromBytes } from "./legacyLoad.js";
 import { PickleStream } from "./pickleStream.js";
 import { findTorchClass } from "./torchGlobals.js";
 
 /** Read a file that is one pickle and nothing else, as `pickle.dump` writes it: nothing in it is ever run. */
 export function readBarePickle(source: ByteSource): Promise<Unpickled> {
-  return new PickleStream(source).next("pickle", { findClass: findTorchClass });
+  return new PickleStream(source).next("pickle", { findClass });
+}
+
+/** Without torch.save a tensor's storage is a file of its own inside the pickle. */
+function findClass(global: PyGlobal): Rebuild | undefined {
+  if (global.toString() !== "torch.storage._load_from_bytes") return findTorchClass(global);
+  return ([bytes]) => (bytes instanceof Uint8Array ? storageFromBytes(bytes) : undefined);
 }
 
 /** So many names are enough to know what a pickle is. */

@@ -1,5 +1,7 @@
 import { LtrainError } from "../errors.js";
+import { bytesSource } from "../io/byteSource.js";
 import type { ByteSource } from "../io/byteSource.js";
+import { readPickle } from "../pickle/unpickler.js";
 import type { Unpickled } from "../pickle/unpickler.js";
 import { PyDict, PyGlobal, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
@@ -54,6 +56,31 @@ export async function loadLegacy(source: ByteSource): Promise<LegacyFile> {
     storageBytes: end - stream.at - keys.value.length * COUNT_BYTES,
     trailingBytes: source.byteLength - end,
   };
+}
+
+/**
+ * The storage in the bytes of `torch.storage._load_from_bytes(bytes)`, as a tensor's storage is written by plain
+ * `pickle.dump`: a legacy file in memory whose object is the storage. Undefined when it is anything else.
+ */
+export function storageFromBytes(bytes: Uint8Array): PyStorage | undefined {
+  const storages = new LegacyStorages(bytesSource(bytes));
+  const parts: PyValue[] = [];
+  let start = 0;
+  for (const name of ["the magic number", "the version", "the machine", "the object", "the list of storages"]) {
+    const read = readPickle(bytes, {
+      name,
+      start,
+      persistentLoad: (id) => storages.load(id),
+      findClass: findTorchClass,
+    });
+    parts.push(read.value);
+    start = read.end;
+    if (parts.length === 1 && read.value !== MAGIC_NUMBER) return undefined;
+  }
+  const [, , , storage, keys] = parts;
+  if (!(storage instanceof PyStorage) || !Array.isArray(keys)) return undefined;
+  storages.place(keys, start);
+  return storage;
 }
 
 /** The storages that the object names; where each lies is known when all pickles have been read. */

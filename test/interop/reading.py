@@ -207,6 +207,13 @@ for name, save in (("arrays.npz", np.savez), ("packed.npz", np.savez_compressed)
 np.save(at("one.npy"), arrays["fortran"])
 expected["one.npy"] = {"": describe(from_numpy(arrays["fortran"]))}
 
+# Plain pickle: every storage is a file of its own inside.
+for protocol in range(2, 6):
+    name = f"plain{protocol}.pkl"
+    plain = {"a": some(torch.float32), "b": some(torch.int16)[:, 1:3], "c": some(torch.bfloat16), "p": nn.Parameter(torch.ones(2))}
+    pickle.dump(plain, open(at(name), "wb"), protocol=protocol)
+    expect(name, plain)
+
 # Sharded, as Hugging Face writes it.
 os.makedirs(at("shards"))
 shards = {"model-00001-of-00002.safetensors": {"a": some(torch.float32), "b": some(torch.float16)}, "model-00002-of-00002.safetensors": {"c": some(torch.int64)}}
