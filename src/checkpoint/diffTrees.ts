@@ -90,15 +90,23 @@ export function diffTreeValues(a: SplitTree["values"], b: SplitTree["values"], t
   const changes: ValueChange[] = [];
   for (const [path, value] of a) {
     const other = b.get(path);
-    if (other === undefined) changes.push({ path, a: describeValue(value), b: null });
+    if (other === undefined) changes.push({ path, a: textOf(value), b: null });
     else if (!isSame(value, other, tolerance)) changes.push(change(path, value, other));
   }
-  for (const [path, value] of b) if (!a.has(path)) changes.push({ path, a: null, b: describeValue(value) });
+  for (const [path, value] of b) if (!a.has(path)) changes.push({ path, a: null, b: textOf(value) });
   return changes;
 }
 
 function change(path: string, a: PyValue, b: PyValue): ValueChange {
-  return { path, a: describeValue(a), b: describeValue(b) };
+  return { path, a: textOf(a), b: textOf(b) };
+}
+
+/** A longer text says no more; fifty thousand references to one would be a long answer. */
+const MAX_TEXT = 1000;
+
+function textOf(value: PyValue): string {
+  const isLong = typeof value === "string" && value.length > MAX_TEXT;
+  return describeValue(isLong ? `${value.slice(0, MAX_TEXT)}...` : value);
 }
 
 function isSame(a: PyValue, b: PyValue, tolerance: Tolerance): boolean {

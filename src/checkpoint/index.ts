@@ -18,3 +18,7 @@ export type { CheckpointSummary } from "./summarizeCheckpoint.js";
 export { summarizeCheckpoint } from "./summarizeCheckpoint.js";
 export type { TensorAtPath } from "./treePaths.js";
 export { tensorsOf } from "./treePaths.js";
+export type { CheckpointDiff, DiffOptions, TensorChange } from "./diffCheckpoints.js";
+export { diffCheckpoints } from "./diffCheckpoints.js";
+export type { Problem, Verification } from "./verification.js";
+export { verifyCheckpoint } from "./verifyCheckpoint.js";
