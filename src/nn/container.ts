@@ -1,3 +1,4 @@
+import { LtrainError } from "../errors.js";
 import type { Tensor } from "../tensor/tf.js";
 import { Module, type Layer } from "./module.js";
 import type { Parameter } from "./parameter.js";
@@ -38,29 +39,31 @@ export class Sequential extends ModuleList<Module & Layer> implements Layer {
   }
 }
 
-/** torch.nn.ModuleDict: modules by name, seen by the module that holds the dictionary. */
-export class ModuleDict<M extends Module = Module> extends Module {
-  readonly #modules: ReadonlyMap<string, M>;
+/** torch.nn.ModuleDict: modules by name, each with its own type, seen by the module that holds the dictionary. */
+export class ModuleDict<Modules extends Readonly<Record<string, Module>>> extends Module {
+  readonly #modules: Modules;
 
-  constructor(modules: Readonly<Record<string, M>>) {
+  constructor(modules: Modules) {
     super();
-    this.#modules = new Map(Object.entries(modules));
+    this.#modules = modules;
   }
 
   get size(): number {
-    return this.#modules.size;
+    return this.keys().length;
   }
-  get(name: string): M | undefined {
-    return this.#modules.get(name);
+  has(name: string): boolean {
+    return Object.hasOwn(this.#modules, name);
   }
-  keys(): Iterable<string> {
-    return this.#modules.keys();
+  /** The module of a name; argument.invalid where there is none. */
+  get<Name extends keyof Modules & string>(name: Name): Modules[Name] {
+    if (!this.has(name)) throw new LtrainError("argument.invalid", `no module "${name}": ${this.keys().join(", ")}`);
+    return this.#modules[name];
   }
-  [Symbol.iterator](): Iterator<[string, M]> {
-    return this.#modules[Symbol.iterator]();
+  keys(): readonly string[] {
+    return Object.keys(this.#modules);
   }
   protected override members(): Iterable<readonly [string, unknown]> {
-    return this.#modules;
+    return Object.entries(this.#modules);
   }
 }
 

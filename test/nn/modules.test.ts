@@ -153,11 +153,14 @@ test("dictionaries and lists name what they hold as torch does", () => {
   const holder = new Holder();
   // torch: ModuleDict, ParameterList, ParameterDict, BCEWithLogitsLoss(pos_weight=...)
   expect([...holder.state().keys()]).toEqual(["heads.left.weight", "scales.0", "shifts.x", "loss.pos_weight"]);
-  expect([holder.heads.size, [...holder.heads.keys()], holder.heads.get("left") instanceof nn.Linear]).toEqual([
+  expect([holder.heads.size, holder.heads.keys(), holder.heads.get("left").weight.shape]).toEqual([
     2,
     ["left", "right"],
-    true,
+    [1, 1],
   ]);
+  expect(() => (holder.heads as nn.ModuleDict<Record<string, Module>>).get("middle")).toThrow(
+    'no module "middle": left, right',
+  );
   expect([holder.scales.length, holder.scales.at(-1)?.shape, holder.shifts.get("x")?.shape]).toEqual([1, [1], [1]]);
 });
 
