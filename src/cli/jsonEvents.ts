@@ -89,6 +89,7 @@ export function fitEnd(result: FitResult): JsonEvent {
     epochs: result.epochs,
     seconds: result.seconds,
     steps_per_second: result.stepsPerSecond,
+    time_shares: result.timeShares,
     stop_reason: result.stopReason,
     best_model_path: result.bestModelPath === "" ? null : result.bestModelPath,
     last_checkpoint_path: result.lastCheckpointPath === "" ? null : result.lastCheckpointPath,

@@ -143,7 +143,7 @@ export class TrainingEpochLoop {
 
   async #fetch(batches: LoaderIterator): Promise<Batch | null> {
     try {
-      const next = await batches.next();
+      const next = await this.clock.measure("data", () => batches.next());
       return next.done === true ? null : next.value;
     } catch (error) {
       const { currentEpoch } = this.#context.trainer;
@@ -164,7 +164,7 @@ export class TrainingEpochLoop {
     batchProgress.increment("started");
 
     try {
-      await this.#steps.run(flat);
+      await this.clock.measure("step", () => this.#steps.run(flat));
     } catch (error) {
       throw userFailure(error, `${context.module.constructor.name}.trainingStep ${placeOf(context.trainer)}`);
     }

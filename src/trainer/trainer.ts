@@ -12,6 +12,7 @@ import type { HookContext } from "../loops/callHooks.js";
 import { callCallbacks, callHooks } from "../loops/callHooks.js";
 import { HookLogs } from "../loops/hookLogs.js";
 import { Results } from "../loops/results.js";
+import type { TimeShares } from "../loops/stepClock.js";
 import { userCode } from "../loops/userFailure.js";
 import { createPrecision, requirePrecision } from "../precision/createPrecision.js";
 import { checkDeterminism } from "./determinism.js";
@@ -38,6 +39,8 @@ export interface FitResult {
   readonly seconds: number;
   /** Optimizer steps per second after the first 50 of this run; null when there were no more. */
   readonly stepsPerSecond: number | null;
+  /** What those steps' time went into; null as well. */
+  readonly timeShares: TimeShares | null;
   /** Why it ended, in one sentence. */
   readonly stopReason: string;
   /** "" when no checkpoint was written. */
@@ -291,6 +294,7 @@ export class Trainer implements TrainerState {
       seconds,
       stepsPerSecond: run?.epochLoop.clock.stepsPerSecond ?? null,
       stopReason: reason === "stopped" ? this.#whyStopped() : reason,
+      timeShares: run?.epochLoop.clock.shares ?? null,
       bestModelPath: models[0]?.bestModelPath ?? "",
       lastCheckpointPath: this.#lastCheckpointPath,
       callbackMetrics: new Map(this.callbackMetrics),

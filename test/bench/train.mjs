@@ -72,12 +72,12 @@ async function runOurs(test, folder, options) {
   const args = [LTRAIN, "train", "--config", config, "--json", "--quiet", ...options];
   const { lines, peakBytes } = await watch(process.execPath, args, { cwd: folder });
   const events = lines.map(({ line }) => JSON.parse(line));
-  const rate = events.find((event) => event.event === "fit_end").steps_per_second;
+  const { steps_per_second: rate, time_shares: shares } = events.find((event) => event.event === "fit_end");
 
   const short = [...args, "--trainer.max_steps", "1", "--trainer.log_every_n_steps", "1"];
   const { lines: timed } = await watch(process.execPath, short, { cwd: folder });
   const first = timed.find(({ line }) => JSON.parse(line).event === "step").seconds;
-  return { rate, first, peak: peakBytes, about: events.find((event) => event.event === "fit_start") };
+  return { rate, first, peak: peakBytes, ...shares, about: events.find((event) => event.event === "fit_start") };
 }
 
 /** Both sides of one case, in turns; medians. */
@@ -99,14 +99,23 @@ export async function compare(test, { rounds, ours, accelerator = "cpu" }) {
   }
   const middle = (side, key) => median(runs[side].map((run) => run[key]));
   const side = (name) => ({ rate: middle(name, "rate"), first: middle(name, "first"), peak: middle(name, "peak") });
-  return { test, ours: side("ours"), theirs: side("theirs"), engine: runs.ours[0].about, peer: runs.theirs[0].about };
+  const shares = { data: middle("ours", "data"), step: middle("ours", "step") };
+  return {
+    test,
+    shares,
+    ours: side("ours"),
+    theirs: side("theirs"),
+    engine: runs.ours[0].about,
+    peer: runs.theirs[0].about,
+  };
 }
 
+const percent = (share) => `${(100 * share).toFixed(0)} %`;
 const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
 
 /** The results as a table of Markdown. */
 export function table(results) {
-  const rows = results.map(({ test, ours, theirs }) => [
+  const rows = results.map(({ test, ours, theirs, shares }) => [
     test.name,
     `${ours.rate.toFixed(1)} it/s`,
     `${theirs.rate.toFixed(1)} it/s`,
@@ -114,8 +123,18 @@ export function table(results) {
     `${test.target}×`,
     `${ours.first.toFixed(2)} s / ${theirs.first.toFixed(2)} s`,
     `${megabytes(ours.peak)} / ${megabytes(theirs.peak)}`,
+    [shares.data, shares.step, 1 - shares.data - shares.step].map(percent).join(" / "),
   ]);
-  const head = ["run", "ltrain", "Lightning", "ratio", "target", "to the first step", "peak memory"];
+  const head = [
+    "run",
+    "ltrain",
+    "Lightning",
+    "ratio",
+    "target",
+    "to the first step",
+    "peak memory",
+    "data / step / overhead",
+  ];
   return [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
 }
 

@@ -74,6 +74,7 @@ test("--json tells the run in events, one object per line, and nothing else on s
   expect(events.at(-1)).toMatchObject({
     epochs: 2,
     steps_per_second: null, // measured after the first 50 steps
+    time_shares: null,
     stop_reason: "max_epochs=2 reached",
     best_model_path: last,
     last_checkpoint_path: last,
