@@ -14,9 +14,22 @@ const MAX_DEPTH = 200;
 /**
  * A value of the file as JSON: tuples and sets become arrays, nan and the infinities and integers beyond 2^53 strings,
  * paths, dates and the like what Python prints of them, a Namespace its dict, a tensor its dtype and shape, any other
- * foreign object its class and what it was given. A cycle ends in "...".
+ * foreign object its class and what it was given. A cycle ends in "...", and so does a value shared too often.
  */
-export function jsonValue(value: PyValue, path: readonly PyValue[] = []): JsonValue {
+export function jsonValue(value: PyValue): JsonValue {
+  return toJson(value, [], { seen: new Set(), repeats: 0 });
+}
+
+/** What was met: a container that many others share is written out for each of them, up to a limit. */
+interface Sharing {
+  readonly seen: Set<PyValue>;
+  repeats: number;
+}
+
+/** Ten lists of ten references each, twelve deep, are 300 bytes in a file and 10^12 items in JSON. */
+const MAX_REPEATS = 10_000;
+
+function toJson(value: PyValue, path: readonly PyValue[], sharing: Sharing): JsonValue {
   if (value === null || typeof value === "boolean" || typeof value === "string") return value;
   if (typeof value === "number") return jsonNumber(value);
   if (typeof value === "bigint") return String(value);
@@ -26,7 +39,9 @@ export function jsonValue(value: PyValue, path: readonly PyValue[] = []): JsonVa
   if (value instanceof PyGlobal) return { global: value.toString() };
   if (value instanceof PyComplex || value instanceof PyStorage) return describeValue(value);
   if (path.length >= MAX_DEPTH || path.includes(value)) return "...";
-  const inner = (item: PyValue): JsonValue => jsonValue(item, [...path, value]);
+  if (sharing.seen.has(value) && (sharing.repeats += 1) > MAX_REPEATS) return "...";
+  sharing.seen.add(value);
+  const inner = (item: PyValue): JsonValue => toJson(item, [...path, value], sharing);
   if (Array.isArray(value)) return value.map(inner);
   if (value instanceof PyTuple || value instanceof PySet) return value.items.map(inner);
   if (value instanceof PyDict) return jsonObject(value, inner);

@@ -1,0 +1,38 @@
+import { jsonValue } from "../../src/checkpoint/jsonValue.js";
+import { float, tuple } from "../../src/pickle/convert.js";
+import { PyDict, PyGlobal, PyObject } from "../../src/pickle/values.js";
+import type { PyValue } from "../../src/pickle/values.js";
+
+test("a value that others share is written out for each of them", () => {
+  const betas = tuple(float(0.9), float(0.999));
+  expect(jsonValue([betas, betas])).toEqual([
+    [0.9, 0.999],
+    [0.9, 0.999],
+  ]);
+});
+
+test("a few lists that share each other beyond all measure end, and so does a cycle", () => {
+  let laughs: PyValue = "ha";
+  for (let level = 0; level < 12; level += 1) laughs = Array<PyValue>(10).fill(laughs);
+  // Written out in full these are 10^12 words.
+  expect(JSON.stringify(jsonValue(laughs)).length).toBeLessThan(2_000_000);
+  const loop: PyValue[] = [1];
+  loop.push(loop);
+  expect(jsonValue(loop)).toEqual([1, "..."]);
+});
+
+test("what JSON has no word for is text; paths, numpy's numbers and namespaces are what they stand for", () => {
+  const namespace = new PyObject(new PyGlobal("argparse", "Namespace"), tuple(), { how: "newobj" });
+  namespace.state = PyDict.from({ lr: float(0.5) });
+  const path = new PyObject(new PyGlobal("pathlib", "PosixPath"), tuple("/", "data", "mnist"));
+  const size = new PyObject(new PyGlobal("torch", "Size"), tuple(tuple(2, 3)));
+  const value = PyDict.from({ namespace, path, size, nan: float(NaN), inf: float(-Infinity), big: 2n ** 70n });
+  expect(JSON.parse(JSON.stringify(jsonValue(value)))).toEqual({
+    namespace: { lr: 0.5 },
+    path: "/data/mnist",
+    size: [2, 3],
+    nan: "nan",
+    inf: "-inf",
+    big: "1180591620717411303424",
+  });
+});
