@@ -37,8 +37,8 @@ function twice(f: (x: Tensor, filter: Tensor) => Tensor): Op {
   };
 }
 
-const nhwc = (x: Tensor): tf.Tensor4D => tf.transpose(x, [0, 2, 3, 1]);
-const hwio = (filter: Tensor): tf.Tensor4D => tf.transpose(filter, [2, 3, 1, 0]);
+const nhwc = (x: Tensor): tf.Tensor4D => tf.transpose(x, [0, 2, 3, 1]) as tf.Tensor4D;
+const hwio = (filter: Tensor): tf.Tensor4D => tf.transpose(filter, [2, 3, 1, 0]) as tf.Tensor4D;
 const indices = (...rows: readonly (readonly number[])[]): tf.Tensor2D =>
   tf.tensor2d(rows.map((row) => [...row]), undefined, "int32"); // prettier-ignore
 
@@ -152,7 +152,9 @@ const OPS: Readonly<Record<string, Op>> = {
   "depthwise-by-input": (a, b) =>
     byInput(tf.DepthwiseConv2dNativeBackpropInput, [2, 8, 9, 3], 0, a, tf.transpose(b, [2, 3, 0, 1])),
   "conv2d-twice": twice((x, filter) => tf.conv2d(nhwc(x), hwio(filter), 1, "valid")),
-  "depthwise-twice": twice((x, filter) => tf.depthwiseConv2d(nhwc(x), tf.transpose(filter, [2, 3, 0, 1]), 1, "valid")),
+  "depthwise-twice": twice((x, filter) =>
+    tf.depthwiseConv2d(nhwc(x), tf.transpose(filter, [2, 3, 0, 1]) as tf.Tensor4D, 1, "valid"),
+  ),
   mseLoss: (a, b) => mseLoss(a, b),
   crossEntropy: (a) => crossEntropy(a, tf.tensor1d([2, 0], "int32")),
 };
