@@ -31,7 +31,7 @@ export async function runSanitize(options: SanitizeOptions, terminal: Terminal):
   const { path: input } = await locateCheckpoint(options.path, terminal);
   const file = await openCheckpoint(input);
   try {
-    if (!file.format.startsWith("torch") && file.format !== "pickle") throw needless(file);
+    if (/^(safetensors|npz|npy)/.test(file.format)) throw needless(file);
     const { root, notes } = plainTree(file.root);
     const output = await chooseOutput({
       input,

@@ -138,3 +138,25 @@ peerTest("without --strip-prefix the names stay, in torch's format and in safete
     expect(safetensorsLoads(`${folder}/encoder.safetensors`)).toEqual(expected);
   });
 });
+
+peerTest("the ckpt that extract and sanitize write is one for LitAutoEncoder.load_from_checkpoint", async () => {
+  await inTemporaryFolder((folder) => {
+    const path = trainedCheckpoint(folder);
+    const original = lightningLoadsFromCheckpoint(path);
+    ltrainOk(folder, "extract", path, "--prefix", "", "-o", "weights.ckpt");
+    ltrainOk(folder, "sanitize", "weights.ckpt", "-o", "clean.ckpt");
+
+    expect(lightningLoadsFromCheckpoint(`${folder}/clean.ckpt`)).toEqual(original);
+    expect(torchLoads(`${folder}/weights.ckpt`).keys).toEqual([
+      "epoch",
+      "global_step",
+      "pytorch-lightning_version",
+      "state_dict",
+      "loops",
+      "hparams_name",
+      "hyper_parameters",
+      "datamodule_hparams_name",
+      "datamodule_hyper_parameters",
+    ]);
+  });
+});
