@@ -104,11 +104,11 @@ export abstract class LightningModule<Batch = unknown> extends Module {
 
   /** The optimizers that configureOptimizers gave, to be stepped in trainingStep without automatic optimization. */
   optimizers(): ListOf<LightningOptimizer> {
-    return this.#optimizers;
+    return this.#optimizers as ListOf<LightningOptimizer>; // whoever takes them apart knows how many he gave
   }
   /** The schedulers, in order: without automatic optimization nobody else steps them. */
   lrSchedulers(): ListOf<LightningScheduler> {
-    return this.#schedulers;
+    return this.#schedulers as ListOf<LightningScheduler>; // as above
   }
   /** Differentiate a loss, and add to the gradients of the parameters that are not frozen. */
   manualBackward(loss: Tensor): void {

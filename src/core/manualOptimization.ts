@@ -4,8 +4,8 @@ import type { LRScheduler } from "../optim/lrScheduler.js";
 import type { ParamGroup } from "../optim/paramGroup.js";
 import type { Tensor } from "../tensor/tf.js";
 
-/** A list to be taken apart, `const [a, b] = list`, without asking whether each is there. */
-export type ListOf<T> = Iterable<T> & { readonly length: number };
+/** A list to be taken apart, `const [a, b] = list`, without asking whether each of the first is there. */
+export type ListOf<T> = readonly [T, T, T, T, ...T[]];
 
 /** How gradients are clipped: Lightning's arguments of clip_gradients. */
 export interface ClipGradientsOptions {

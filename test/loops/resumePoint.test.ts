@@ -26,7 +26,8 @@ const LIMITS = {
 
 function loopsAt(moment: string, change: (loops: string) => string = (loops) => loops): FitLoop {
   // Counters need no more of it.
-  const context = { module: new Flatten(), optimizer: { paramGroups: [] } } as unknown as LoopContext;
+  const module = Object.assign(new Flatten(), { automaticOptimization: true });
+  const context = { module, optimizers: [{ paramGroups: [] }] } as unknown as LoopContext;
   const validation = new EvaluationLoop(context, () => ({ sanityChecking: false, numBatches: 0, step: 0 }));
   const loop = new FitLoop(context, LIMITS, new TrainingEpochLoop(context, LIMITS, validation));
   const loops = fromPlain(JSON.parse(change(JSON.stringify(LIGHTNING[moment]?.loops))));
