@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { checkpointFiles } from "../checkpoint/checkpointFiles.js";
 import { checkpointFolderAt } from "../checkpoint/checkpointFolder.js";
 import type { Problem, Verification } from "../checkpoint/verification.js";
@@ -5,7 +6,8 @@ import { isSound } from "../checkpoint/verification.js";
 import { verifyCheckpoint } from "../checkpoint/verifyCheckpoint.js";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
-import { isFolder, statusOf } from "../io/textFile.js";
+import { isUrl } from "../io/location.js";
+import { isFolder, listFolder, statusOf } from "../io/textFile.js";
 import { ByteProgress } from "./byteProgress.js";
 import { jsonText, printable } from "./printable.js";
 import { formatBytes, plural } from "./units.js";
@@ -24,7 +26,7 @@ export async function runVerify(options: VerifyCommandOptions, terminal: Termina
   const paths = await expand(options.paths);
   const results: Verification[] = [];
   for (const path of paths) {
-    const progress = new ByteProgress(`verifying ${path}`, (await statusOf(path))?.byteLength ?? 0, terminal.stderr);
+    const progress = new ByteProgress(`verifying ${path}`, await sizeOf(path), terminal.stderr);
     let result: Verification;
     try {
       result = await verifyCheckpoint(path, { heard: progress.add });
@@ -45,6 +47,15 @@ export async function runVerify(options: VerifyCommandOptions, terminal: Termina
   }
   if (unsound.length > 0) throw verdict(unsound, paths);
   return 0;
+}
+
+/** Bytes of a file, or of the files of a checkpoint that is a folder; 0 where there is nothing to ask, as of an address. */
+async function sizeOf(path: string): Promise<number> {
+  if (isUrl(path)) return 0;
+  if (!(await isFolder(path))) return (await statusOf(path))?.byteLength ?? 0;
+  let total = 0;
+  for (const { name } of await listFolder(path)) total += (await statusOf(join(path, name)))?.byteLength ?? 0;
+  return total;
 }
 
 /** Folders become the checkpoints in them; a folder that is a checkpoint stays one. */
