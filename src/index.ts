@@ -5,7 +5,16 @@ export * as data from "./data/index.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
 
-export { EarlyStopping, ModelCheckpoint, ModelSummary, ProgressBar } from "./callbacks/index.js";
+export {
+  EarlyStopping,
+  GradientAccumulationScheduler,
+  LambdaCallback,
+  LearningRateMonitor,
+  ModelCheckpoint,
+  ModelSummary,
+  ProgressBar,
+  Timer,
+} from "./callbacks/index.js";
 export { findNewestCheckpoint, loadCheckpoint, torchCheckpointIO } from "./checkpoint/index.js";
 export type { Checkpoint, CheckpointIO, LoadedCheckpoint, StateDict } from "./checkpoint/index.js";
 export { Callback } from "./core/callback.js";

@@ -69,3 +69,48 @@ export const earlyStoppingArgs = z.strictObject({
     ),
   log_rank_zero_only: flag(false, "Which of several processes speaks; there is one."),
 });
+
+/** init_args of LearningRateMonitor: Lightning's. */
+export const learningRateMonitorArgs = z.strictObject({
+  logging_interval: z
+    .enum(["step", "epoch"])
+    .nullable()
+    .default(null)
+    .describe("When to log; null: in the rhythm of each optimizer's scheduler."),
+  log_momentum: flag(false, "Also log the momentum, or the first of the betas."),
+  log_weight_decay: flag(false, "Also log the weight decay."),
+});
+
+/** init_args of Timer: Lightning's. */
+export const timerArgs = z.strictObject({
+  duration: z
+    .union([
+      z.number().min(0),
+      z.string().regex(/^\s*\d+:\d\d:\d\d:\d\d\s*$/),
+      z.strictObject({
+        weeks: z.number().optional(),
+        days: z.number().optional(),
+        hours: z.number().optional(),
+        minutes: z.number().optional(),
+        seconds: z.number().optional(),
+        milliseconds: z.number().optional(),
+        microseconds: z.number().optional(),
+      }),
+      z.null(),
+    ])
+    .default(null)
+    .meta({
+      description: "How long training may take, over all parts of a resumed run; null: the time is only taken.",
+      expected: 'seconds, "DD:HH:MM:SS", a mapping such as {hours: 1, minutes: 30}, or null',
+    }),
+  interval: z.enum(["step", "epoch"]).default("step").describe("When to look: after every batch, or every epoch."),
+  verbose: flag(true, "As in Lightning; that the time is up is always told, as the reason why training ended."),
+});
+
+/** init_args of GradientAccumulationScheduler: Lightning's. */
+export const gradientAccumulationSchedulerArgs = z.strictObject({
+  scheduling: z.record(z.string().regex(/^\d+$/), z.int().min(1)).meta({
+    description: "Epoch, from 0, to the number of batches that make one optimizer step from then on.",
+    expected: "a mapping of epochs to numbers of batches, such as {0: 1, 4: 2}",
+  }),
+});

@@ -1,8 +1,17 @@
 import { camelKeys } from "./camelKeys.js";
 import type { AnyClassEntry } from "./classEntry.js";
-import { earlyStoppingArgs, modelCheckpointArgs, modelSummaryArgs, progressBarArgs } from "./builtInCallbackArgs.js";
+import {
+  earlyStoppingArgs,
+  gradientAccumulationSchedulerArgs,
+  learningRateMonitorArgs,
+  modelCheckpointArgs,
+  modelSummaryArgs,
+  progressBarArgs,
+  timerArgs,
+} from "./builtInCallbackArgs.js";
 import { lightning } from "./lightningPath.js";
 import type { EarlyStoppingOptions } from "../callbacks/earlyStopping.js";
+import type { GradientAccumulationSchedulerOptions } from "../callbacks/gradientAccumulationScheduler.js";
 
 /** Every callback that a config can name without a file. */
 export const BUILT_IN_CALLBACKS: readonly AnyClassEntry[] = [
@@ -50,6 +59,40 @@ export const BUILT_IN_CALLBACKS: readonly AnyClassEntry[] = [
     load: async () => {
       const { EarlyStopping } = await import("../callbacks/earlyStopping.js");
       return (args) => new EarlyStopping(camelKeys(args) as unknown as EarlyStoppingOptions);
+    },
+  },
+  {
+    kind: "callback",
+    name: "LearningRateMonitor",
+    paths: lightning("callbacks.LearningRateMonitor"),
+    description: "Logs the learning rate of every param group.",
+    args: learningRateMonitorArgs,
+    load: async () => {
+      const { LearningRateMonitor } = await import("../callbacks/learningRateMonitor.js");
+      return (args) => new LearningRateMonitor(camelKeys(args));
+    },
+  },
+  {
+    kind: "callback",
+    name: "Timer",
+    paths: lightning("callbacks.Timer"),
+    description: "Ends training after a length of time.",
+    args: timerArgs,
+    load: async () => {
+      const { Timer } = await import("../callbacks/timer.js");
+      return (args) => new Timer(camelKeys(args));
+    },
+  },
+  {
+    kind: "callback",
+    name: "GradientAccumulationScheduler",
+    paths: lightning("callbacks.GradientAccumulationScheduler"),
+    description: "Changes how many batches make one optimizer step from epoch to epoch.",
+    args: gradientAccumulationSchedulerArgs,
+    load: async () => {
+      const { GradientAccumulationScheduler } = await import("../callbacks/gradientAccumulationScheduler.js");
+      return (args) =>
+        new GradientAccumulationScheduler(camelKeys(args) as unknown as GradientAccumulationSchedulerOptions);
     },
   },
 ];

@@ -21,6 +21,8 @@ export abstract class Callback {
   get stopReason(): string | null {
     return null;
   }
+  /** Batches whose gradients make one optimizer step in an epoch, from a callback that decides it. */
+  accumulateGradBatches?(epoch: number): number;
   /** State for the checkpoint; null (Lightning: an empty dict) leaves no entry. */
   stateDict(): PyDict | null {
     return null;

@@ -4,9 +4,12 @@ import { Module } from "../nn/module.js";
 import type { LRScheduler } from "../optim/lrScheduler.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { Tensor } from "../tensor/tf.js";
+import type { LRSchedulerConfig } from "./lrSchedulerConfig.js";
 import { LightningOptimizer, LightningScheduler, Toggles } from "./manualOptimization.js";
 import type { ClipGradientsOptions, ListOf, ManualSteps } from "./manualOptimization.js";
 import type { Stage, TrainerState } from "./trainerState.js";
+
+export type { LRSchedulerConfig } from "./lrSchedulerConfig.js";
 
 /** A hyperparameter: what YAML, JSON and pickle can all carry. */
 export type HparamValue =
@@ -25,21 +28,6 @@ export interface LogOptions {
   readonly reduceFx?: "mean" | "sum" | "min" | "max";
   /** The weight of this value in a mean; found in the batch when it is not given. */
   readonly batchSize?: number;
-}
-
-/** One scheduler with its rhythm: Lightning's lr_scheduler_config. */
-export interface LRSchedulerConfig {
-  readonly scheduler: LRScheduler;
-  readonly interval?: "epoch" | "step";
-  readonly frequency?: number;
-  /** The metric that a plateau scheduler watches. */
-  readonly monitor?: string;
-  /** Whether a monitored metric that is not logged is an error (the default), or is told and the step left out. */
-  readonly strict?: boolean;
-  /** Stepped with `monitor` after the epoch's (or step's) metrics are known: true for ReduceLROnPlateau. */
-  readonly reduceOnPlateau?: boolean;
-  /** What its learning rate is called where it is logged. */
-  readonly name?: string;
 }
 
 /** An optimizer with its scheduler. */

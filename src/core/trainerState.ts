@@ -1,5 +1,7 @@
 import type { Executor } from "../engine/executor.js";
+import type { Optimizer } from "../optim/optimizer.js";
 import type { Logger } from "./logger.js";
+import type { LRSchedulerConfig } from "./lrSchedulerConfig.js";
 
 /** What is being done: Lightning's trainer.state.fn and stage in one word. */
 export type Stage = "fit" | "sanityCheck" | "validate" | "test" | "predict";
@@ -38,6 +40,8 @@ export interface TrainerState {
   readonly logDir: string;
   readonly loggers: readonly Logger[];
   readonly logEveryNSteps: number;
+  /** The step that rows of the training batch under way have in the loggers. */
+  readonly loggerStep: number;
   /** Whether the metrics of the training batch under way go to the loggers. */
   readonly shouldLog: boolean;
   readonly executor: Executor;
@@ -50,10 +54,17 @@ export interface TrainerState {
   readonly callbackMetrics: ReadonlyMap<string, number>;
   /** What the progress bar shows (`prog_bar: true`); as fresh as callbackMetrics. */
   readonly progressBarMetrics: ReadonlyMap<string, number>;
+  /** What configureOptimizers gave, from onFitStart on. */
+  readonly optimizers: readonly Optimizer[];
+  readonly lrSchedulerConfigs: readonly LRSchedulerConfig[];
   /** Learning rate of every param group of every optimizer, in order. */
   readonly learningRates: readonly number[];
+  /** Batches whose gradients make one optimizer step; may be set between two epochs. */
+  accumulateGradBatches: number;
   /** Set to end training after this batch. */
   shouldStop: boolean;
+  /** Put values among callbackMetrics. */
+  showMetrics(metrics: ReadonlyMap<string, number>): void;
   /** Write a checkpoint of this moment, atomically; resolves when it is durable. */
   saveCheckpoint(path: string, options?: { readonly weightsOnly?: boolean }): Promise<void>;
   /** Tell the user something that is not an error; the same sentence is told once. */

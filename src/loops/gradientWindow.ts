@@ -14,8 +14,7 @@ export type Gradients = ReadonlyMap<Parameter, Tensor>;
  * one is known on the host; the values are Variables of the step.
  */
 export class GradientWindow {
-  /** Batches of a full window: accumulate_grad_batches. */
-  readonly size: number;
+  #size: number;
   readonly #numbers: ReadonlyMap<Parameter, number>;
   readonly #sums = new Map<Parameter, Variable>();
   #filled: ReadonlySet<Parameter> = new Set();
@@ -23,9 +22,18 @@ export class GradientWindow {
   #spent: ReadonlySet<Parameter> = new Set();
 
   constructor(size: number, optimizers: readonly Optimizer[]) {
-    this.size = size;
+    this.#size = size;
     const all = new Set(optimizers.flatMap(({ paramGroups }) => paramGroups).flatMap(({ params }) => params));
     this.#numbers = new Map([...all].map((parameter, number) => [parameter, number]));
+  }
+
+  /** Batches of a full window: accumulate_grad_batches. */
+  get size(): number {
+    return this.#size;
+  }
+  /** Have windows of another size from the next epoch on; no window is ever open between two epochs. */
+  resize(size: number): void {
+    this.#size = size;
   }
 
   /** Parameters with a gradient of earlier batches, by their number in the optimizer: a step sees this. */

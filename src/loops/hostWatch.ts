@@ -12,6 +12,7 @@ const CHANGING: ReadonlySet<string> = new Set([
   "globalStep",
   "batchIdx",
   "isLastBatch",
+  "loggerStep",
   "shouldLog",
   "shouldStop",
   "learningRates",

@@ -97,7 +97,7 @@ export class TrainingSteps {
       build: (tree, tell) => optimizerStep({ ...parts, tree, tell, batch: this.#place }),
       variant: () => {
         const { opensWindow, steps } = this.#place();
-        return `${opensWindow ? "opens" : window.key} ${steps ? optimizerVariant(optimizer) : "gathers"}`;
+        return `${window.size} ${opensWindow ? "opens" : window.key} ${steps ? optimizerVariant(optimizer) : "gathers"}`;
       },
     });
   }

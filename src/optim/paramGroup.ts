@@ -120,7 +120,7 @@ function toPython(name: string, value: unknown, like: PyValue): PyValue {
   if (typeof value === "number") {
     return Number.isInteger(value) && !(like instanceof PyFloat) ? value : new PyFloat(value);
   }
-  if (value === null || typeof value === "boolean") return value;
+  if (value === null || typeof value === "boolean" || name === "name") return value as PyValue;
   if (Array.isArray(value) && value.every((item) => typeof item === "number")) {
     return new PyTuple(value.map((item) => new PyFloat(item)));
   }

@@ -53,7 +53,8 @@ function partsOf(setup: unknown, place: string): { optimizers: readonly Optimize
   }
   if (Array.isArray(setup) && setup.length === 2) {
     const [optimizers, schedulers] = setup as readonly unknown[];
-    if (isListOf(optimizers, (item) => item instanceof Optimizer) && isListOf(schedulers, isScheduler)) {
+    const areSchedulers = Array.isArray(schedulers) && (schedulers.length === 0 || isListOf(schedulers, isScheduler));
+    if (isListOf(optimizers, (item) => item instanceof Optimizer) && areSchedulers) {
       return { optimizers, given: schedulers.map((given) => ({ given, monitor: undefined })) };
     }
   }

@@ -94,6 +94,9 @@ async function showScores({ board, schedulers }: FitRun, { callbacks }: Checkpoi
 /** Inside an accumulation window, the gradients gathered so far are part of where training stood. */
 function restoreWindow(run: FitRun, ltrain: LtrainState | null, warn: RestoreParts["warn"]): void {
   const { window, batchProgress } = run.epochLoop;
+  for (const callback of run.callbacks) {
+    window.resize(callback.accumulateGradBatches?.(run.fitLoop.currentEpoch) ?? window.size);
+  }
   const write: Write = (variable, value) => {
     run.executor.write(variable, value);
   };

@@ -3,6 +3,7 @@ import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
 import { torchCheckpointIO } from "../checkpoint/checkpointIO.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
 import type { LightningModule } from "../core/lightningModule.js";
+import type { LRSchedulerConfig } from "../core/lrSchedulerConfig.js";
 import type { Logger } from "../core/logger.js";
 import type { Stage, TrainerState } from "../core/trainerState.js";
 import type { DataLoader } from "../data/dataLoader.js";
@@ -14,6 +15,7 @@ import { HookLogs } from "../loops/hookLogs.js";
 import { Results } from "../loops/results.js";
 import type { TimeShares } from "../loops/stepClock.js";
 import { userCode } from "../loops/userFailure.js";
+import type { Optimizer } from "../optim/optimizer.js";
 import { createPrecision, requirePrecision } from "../precision/createPrecision.js";
 import { checkDeterminism } from "./determinism.js";
 import { FitRun } from "./fitRun.js";
@@ -120,6 +122,9 @@ export class Trainer implements TrainerState {
   get logEveryNSteps(): number {
     return this.options.logEveryNSteps;
   }
+  get loggerStep(): number {
+    return this.#run?.epochLoop.batchesThatStepped ?? 0;
+  }
   get shouldLog(): boolean {
     return this.#run?.epochLoop.shouldLog ?? false;
   }
@@ -136,8 +141,24 @@ export class Trainer implements TrainerState {
   get progressBarMetrics(): ReadonlyMap<string, number> {
     return this.#run?.board.progressBarMetrics ?? new Map<string, number>();
   }
+  get optimizers(): readonly Optimizer[] {
+    return this.#run?.optimizers ?? [];
+  }
+  get lrSchedulerConfigs(): readonly LRSchedulerConfig[] {
+    return this.#run?.schedulers ?? [];
+  }
+  get accumulateGradBatches(): number {
+    return this.#run?.epochLoop.window.size ?? this.options.accumulateGradBatches;
+  }
+  set accumulateGradBatches(batches: number) {
+    this.#run?.epochLoop.window.resize(batches);
+  }
   get learningRates(): readonly number[] {
-    return this.#run?.optimizers.flatMap(({ paramGroups }) => paramGroups.map(({ lr }) => lr)) ?? [];
+    return this.optimizers.flatMap(({ paramGroups }) => paramGroups.map(({ lr }) => lr));
+  }
+
+  showMetrics(metrics: ReadonlyMap<string, number>): void {
+    this.#run?.board.show({ callback: new Map(metrics), progressBar: new Map(), log: new Map() });
   }
 
   warn(message: string): void {
@@ -293,8 +314,8 @@ export class Trainer implements TrainerState {
       epochs: run?.fitLoop.progress.current.processed ?? 0,
       seconds,
       stepsPerSecond: run?.epochLoop.clock.stepsPerSecond ?? null,
-      stopReason: reason === "stopped" ? this.#whyStopped() : reason,
       timeShares: run?.epochLoop.clock.shares ?? null,
+      stopReason: reason === "stopped" ? this.#whyStopped() : reason,
       bestModelPath: models[0]?.bestModelPath ?? "",
       lastCheckpointPath: this.#lastCheckpointPath,
       callbackMetrics: new Map(this.callbackMetrics),

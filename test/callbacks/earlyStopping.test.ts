@@ -86,13 +86,7 @@ test("a metric that nobody logs is an error that names those there are", () => {
   trainer.callbackMetrics.set("val_loss", 1).set("acc", 0.5);
   expect(() => {
     stopping.onTrainEpochEnd(trainer);
-  }).toThrow(
-    expect.objectContaining({
-      code: "config.invalid",
-      message: 'EarlyStopping watches "val_los", and nobody has logged it; there is val_loss, acc',
-      hint: expect.stringContaining("val_loss") as string,
-    }),
-  );
+  }).toThrow('EarlyStopping watches "val_los", and nobody has logged it; there is val_loss, acc');
 });
 
 test("told to speak, it says what has become better, and why it stops", () => {
