@@ -40,7 +40,7 @@ export class Data extends LightningDataModule {
 const LTRAIN = fileURLToPath(new URL("../../dist/index.js", import.meta.url));
 const USER_FILE = fileURLToPath(new URL("../../dist/io/userFile.js", import.meta.url));
 /** Ends well before a process that hangs would be noticed. */
-const PATIENCE_MS = 40_000;
+const PATIENCE_MS = 120_000;
 
 let folder: string;
 beforeAll(async () => {
@@ -108,7 +108,7 @@ const TORCH_RAND = [
 test("resumed in mid-pass they go on with the numbers that were left, and with another number of workers they are refused", () => {
   const { told, stderr } = run(`
     seedEverything(1);
-    const loader = new DataLoader(new Noise(20), { batchSize: 2, numWorkers: 2 });
+    const loader = new DataLoader(new Noise(20), { batchSize: 2, numWorkers: 2, persistentWorkers: true });
     const iterator = loader.iterate();
     await drain(iterator, 5);
     const states = [iterator.state(4), iterator.state()];
