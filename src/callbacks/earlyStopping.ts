@@ -155,7 +155,6 @@ export class EarlyStopping extends Callback {
       this.#stoppedEpoch = trainer.currentEpoch;
       this.#hasStopped = true;
       trainer.shouldStop = true;
-      this.#tell(trainer, this.#message);
     } else if (this.#waitCount === 0) this.#tell(trainer, this.#improvement(current));
     if (stop === null && this.#waitCount === 0) this.#bestScore = current;
   }

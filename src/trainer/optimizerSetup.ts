@@ -53,9 +53,10 @@ function partsOf(setup: unknown, place: string): { optimizers: readonly Optimize
   }
   if (Array.isArray(setup) && setup.length === 2) {
     const [optimizers, schedulers] = setup as readonly unknown[];
-    const areSchedulers = Array.isArray(schedulers) && (schedulers.length === 0 || isListOf(schedulers, isScheduler));
-    if (isListOf(optimizers, (item) => item instanceof Optimizer) && areSchedulers) {
-      return { optimizers, given: schedulers.map((given) => ({ given, monitor: undefined })) };
+    const none = Array.isArray(schedulers) && schedulers.length === 0 ? [] : null;
+    const given = isListOf(schedulers, isScheduler) ? schedulers : none;
+    if (isListOf(optimizers, (item) => item instanceof Optimizer) && given !== null) {
+      return { optimizers, given: given.map((each) => ({ given: each, monitor: undefined })) };
     }
   }
   throw new LtrainError("user.failed", `${place} gave no optimizer`, {

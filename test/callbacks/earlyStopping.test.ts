@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { EarlyStopping } from "../../src/callbacks/earlyStopping.js";
 import type { EarlyStoppingOptions } from "../../src/callbacks/earlyStopping.js";
+import { loadCheckpoint } from "../../src/checkpoint/checkpointIO.js";
 import { PyDict } from "../../src/pickle/values.js";
 import { pythonFloat } from "../../src/pickle/pythonFloat.js";
 import { StoredTensor } from "../../src/storage/storedTensor.js";
@@ -89,7 +90,7 @@ test("a metric that nobody logs is an error that names those there are", () => {
   }).toThrow('EarlyStopping watches "val_los", and nobody has logged it; there is val_loss, acc');
 });
 
-test("told to speak, it says what has become better, and why it stops", () => {
+test("told to speak, it says what has become better; why it stops is the run's last word", () => {
   const stopping = new EarlyStopping({ monitor: "val_loss", verbose: true, patience: 1 });
   const trainer = fakeTrainer();
   for (const [epoch, value] of ["0.5", "0.25", "0.75"].entries()) {
@@ -99,7 +100,6 @@ test("told to speak, it says what has become better, and why it stops", () => {
   expect(trainer.warnings).toEqual([
     "epoch 0: Metric val_loss improved. New best score: 0.500",
     "epoch 1: Metric val_loss improved by 0.250 >= min_delta = 0.0. New best score: 0.250",
-    "epoch 2: Monitored metric val_loss did not improve in the last 1 records. Best score: 0.250. Signaling Trainer to stop.",
   ]);
   expect(stopping.stopReason).toBe(
     "Monitored metric val_loss did not improve in the last 1 records. Best score: 0.250. Signaling Trainer to stop.",
@@ -124,4 +124,19 @@ test.each([
   [{ minDelta: NaN }, "EarlyStopping: min_delta must be finite, got NaN"],
 ])("refuses %j", (options, message) => {
   expect(() => new EarlyStopping({ monitor: "x", ...(options as object) })).toThrow(message);
+});
+
+test("the state in a file that Lightning wrote is taken and written again as it is", async () => {
+  const path = new URL("../fixtures/lightning/plateau-earlystopping-topk-last.ckpt", import.meta.url).pathname;
+  const { checkpoint, close } = await loadCheckpoint(path);
+  try {
+    const stopping = new EarlyStopping({ monitor: "val_loss" });
+    const state = checkpoint.callbacks?.get(stopping.stateKey);
+    if (!(state instanceof PyDict)) throw new Error("the file has no EarlyStopping under this key");
+    const saved = await plain(state);
+    await stopping.loadStateDict(state);
+    expect(await plain(stopping.stateDict())).toEqual(saved);
+  } finally {
+    await close();
+  }
 });
