@@ -7,6 +7,7 @@ export * as optim from "./optim/index.js";
 
 export {
   EarlyStopping,
+  EMAWeightAveraging,
   GradientAccumulationScheduler,
   LambdaCallback,
   LearningRateMonitor,
@@ -14,6 +15,7 @@ export {
   ModelSummary,
   ProgressBar,
   Timer,
+  WeightAveraging,
 } from "./callbacks/index.js";
 export { findNewestCheckpoint, loadCheckpoint, torchCheckpointIO } from "./checkpoint/index.js";
 export type { Checkpoint, CheckpointIO, LoadedCheckpoint, StateDict } from "./checkpoint/index.js";

@@ -1,6 +1,8 @@
 /** ltrain/callbacks: what stands around training. */
 export { EARLY_STOPPING_REASONS, EarlyStopping } from "./earlyStopping.js";
 export type { EarlyStoppingOptions, EarlyStoppingReason } from "./earlyStopping.js";
+export { EMAWeightAveraging } from "./emaWeightAveraging.js";
+export type { EMAWeightAveragingOptions } from "./emaWeightAveraging.js";
 export { GradientAccumulationScheduler } from "./gradientAccumulationScheduler.js";
 export type { GradientAccumulationSchedulerOptions } from "./gradientAccumulationScheduler.js";
 export { LambdaCallback } from "./lambdaCallback.js";
@@ -15,3 +17,5 @@ export { ProgressBar } from "./progressBar.js";
 export type { ProgressBarOptions } from "./progressBar.js";
 export { Timer } from "./timer.js";
 export type { DurationParts, TimedStage, TimerOptions } from "./timer.js";
+export { WeightAveraging } from "./weightAveraging.js";
+export type { AveragingMoment, WeightAveragingOptions } from "./weightAveraging.js";

@@ -114,3 +114,25 @@ export const gradientAccumulationSchedulerArgs = z.strictObject({
     expected: "a mapping of epochs to numbers of batches, such as {0: 1, 4: 2}",
   }),
 });
+
+const averaging = {
+  device: z.string().nullable().default(null).describe("As in Lightning; the average is where the weights are."),
+  use_buffers: flag(true, "Also average buffers, such as the statistics of a batch norm."),
+};
+
+/** init_args of WeightAveraging: Lightning's. */
+export const weightAveragingArgs = z.strictObject(averaging);
+
+/** init_args of EMAWeightAveraging: Lightning's. */
+export const emaWeightAveragingArgs = z.strictObject({
+  ...averaging,
+  decay: z.number().min(0).max(1).default(0.999).describe("The part of the average so far in the next one."),
+  update_every_n_steps: z.int().min(0).default(1).describe("Optimizer steps between two updates; 0: not by steps."),
+  update_starting_at_step: z.int().min(0).nullable().default(null).describe("The first step, from 0, that counts."),
+  update_starting_at_epoch: z
+    .int()
+    .min(0)
+    .nullable()
+    .default(null)
+    .describe("The epoch from which on every epoch's end counts too; null: none."),
+});

@@ -2,12 +2,14 @@ import { camelKeys } from "./camelKeys.js";
 import type { AnyClassEntry } from "./classEntry.js";
 import {
   earlyStoppingArgs,
+  emaWeightAveragingArgs,
   gradientAccumulationSchedulerArgs,
   learningRateMonitorArgs,
   modelCheckpointArgs,
   modelSummaryArgs,
   progressBarArgs,
   timerArgs,
+  weightAveragingArgs,
 } from "./builtInCallbackArgs.js";
 import { lightning } from "./lightningPath.js";
 import type { EarlyStoppingOptions } from "../callbacks/earlyStopping.js";
@@ -93,6 +95,28 @@ export const BUILT_IN_CALLBACKS: readonly AnyClassEntry[] = [
       const { GradientAccumulationScheduler } = await import("../callbacks/gradientAccumulationScheduler.js");
       return (args) =>
         new GradientAccumulationScheduler(camelKeys(args) as unknown as GradientAccumulationSchedulerOptions);
+    },
+  },
+  {
+    kind: "callback",
+    name: "WeightAveraging",
+    paths: lightning("callbacks.WeightAveraging"),
+    description: "Keeps the average of the weights: validation and the file's state_dict have it.",
+    args: weightAveragingArgs,
+    load: async () => {
+      const { WeightAveraging } = await import("../callbacks/weightAveraging.js");
+      return (args) => new WeightAveraging(camelKeys(args));
+    },
+  },
+  {
+    kind: "callback",
+    name: "EMAWeightAveraging",
+    paths: lightning("callbacks.EMAWeightAveraging"),
+    description: "Keeps the exponential moving average of the weights.",
+    args: emaWeightAveragingArgs,
+    load: async () => {
+      const { EMAWeightAveraging } = await import("../callbacks/emaWeightAveraging.js");
+      return (args) => new EMAWeightAveraging(camelKeys(args));
     },
   },
 ];

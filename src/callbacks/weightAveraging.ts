@@ -1,0 +1,215 @@
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { dumpStateDict } from "../checkpoint/dumpCheckpoint.js";
+import { Callback } from "../core/callback.js";
+import type { LightningModule } from "../core/lightningModule.js";
+import type { Stage, TrainerState } from "../core/trainerState.js";
+import type { CompiledStep } from "../engine/executor.js";
+import { Parameter } from "../nn/parameter.js";
+import { asNumber } from "../pickle/convert.js";
+import { PyDict } from "../pickle/values.js";
+import type { HostTensor } from "../storage/hostTensor.js";
+import { scalarTensor } from "../storage/hostTensor.js";
+import { StoredTensor, storedTensor } from "../storage/storedTensor.js";
+import { readTensor } from "../storage/strided.js";
+import { tf, type Tensor } from "../tensor/tf.js";
+import { Variable } from "../tensor/variable.js";
+import { readScore } from "./scoreTensor.js";
+
+/** What is averaged; names and defaults are Lightning's. */
+export interface WeightAveragingOptions {
+  /** false: buffers, such as the statistics of a batch norm, are those of the newest weights. */
+  readonly useBuffers?: boolean;
+}
+
+/** After an optimizer step, or at an epoch's end; both count from 0. */
+export interface AveragingMoment {
+  readonly step?: number;
+  readonly epoch?: number;
+}
+
+/**
+ * Keeps the running average of the weights beside them: Lightning's WeightAveraging. Validation sees the average, and so
+ * does whoever loads the file's state_dict; training goes on with its own weights, the file's current_model_state. After
+ * training the module has the average.
+ */
+export class WeightAveraging extends Callback {
+  readonly #useBuffers: boolean;
+  /** The module's Variables, each with the one that holds its average; the other way round while it is swapped. */
+  #averages = new Map<Variable, Variable>();
+  #isSwapped = false;
+  #averaged = 0;
+  #latestStep = 0;
+  #latestEpoch = -1;
+  #update: CompiledStep | null = null;
+
+  constructor(options: WeightAveragingOptions = {}) {
+    super();
+    this.#useBuffers = options.useBuffers ?? true;
+  }
+
+  /** Whether to take the weights of this moment into the average: Lightning's should_update. After every step. */
+  shouldUpdate(moment: AveragingMoment): boolean {
+    return moment.step !== undefined;
+  }
+  /** The next average (float32, any shape) of the one so far, the weights, and the number of weights in it (0-dim). */
+  protected average(averaged: Tensor, current: Tensor, count: Tensor): Tensor {
+    return tf.add(averaged, tf.div(tf.sub(current, averaged), tf.add(count, 1)));
+  }
+
+  override stateDict(): PyDict {
+    return PyDict.from({ latest_update_step: this.#latestStep });
+  }
+  override loadStateDict(state: PyDict): void {
+    this.#latestStep = asNumber(state.get("latest_update_step")) ?? 0;
+  }
+
+  override setup(_trainer: TrainerState, _module: LightningModule, stage: Stage): void {
+    if (stage !== "fit") return;
+    this.#averages = new Map();
+    this.#isSwapped = false;
+    this.#averaged = 0;
+    this.#update = null;
+  }
+
+  override async onFitStart(trainer: TrainerState, module: LightningModule): Promise<void> {
+    if (this.#averages.size === 0) await this.#begin(trainer, module);
+  }
+
+  override async onTrainBatchEnd(trainer: TrainerState): Promise<void> {
+    const { globalStep } = trainer;
+    if (globalStep <= this.#latestStep || !this.shouldUpdate({ step: globalStep - 1 })) return;
+    await this.#takeIn(trainer);
+    this.#latestStep = globalStep;
+  }
+
+  override async onTrainEpochEnd(trainer: TrainerState): Promise<void> {
+    const { currentEpoch } = trainer;
+    if (currentEpoch <= this.#latestEpoch || !this.shouldUpdate({ epoch: currentEpoch })) return;
+    await this.#takeIn(trainer);
+    this.#latestEpoch = currentEpoch;
+  }
+
+  override onValidationEpochStart(trainer: TrainerState): Promise<void> {
+    return this.#swap(trainer);
+  }
+  override onValidationEpochEnd(trainer: TrainerState): Promise<void> {
+    return this.#swap(trainer);
+  }
+  /** Lightning overwrites the weights; here they stay, for a checkpoint that is yet to be written. */
+  override onTrainEnd(trainer: TrainerState): Promise<void> {
+    return this.#swap(trainer);
+  }
+
+  /** state_dict becomes the average, current_model_state the weights that training goes on with. */
+  override async onSaveCheckpoint(
+    trainer: TrainerState,
+    module: LightningModule,
+    checkpoint: Checkpoint,
+  ): Promise<void> {
+    const executor = executorOf(trainer);
+    const stored = new Map<Variable, StoredTensor>();
+    const tensors = new Map<string, StoredTensor>();
+    for (const [name, variable] of module.state()) {
+      const beside = this.#averages.get(variable) ?? variable;
+      const tensor = stored.get(beside) ?? storedTensor(await (executor?.read(beside) ?? beside.read()));
+      stored.set(beside, tensor);
+      tensors.set(name, tensor);
+    }
+    const ofModule = checkpoint.stateDict;
+    const others = { tensors, versions: ofModule.versions };
+    const current = this.#isSwapped ? others : ofModule;
+    checkpoint.stateDict = this.#isSwapped ? ofModule : others;
+    const averaged: HostTensor = { dtype: "int64", shape: [], bytes: int64Bytes(this.#averaged) };
+    checkpoint.rest = new Map([
+      ...checkpoint.rest,
+      ["current_model_state", dumpStateDict(current)],
+      ["averaging_state", PyDict.from({ n_averaged: storedTensor(averaged) })],
+    ]);
+  }
+
+  /** The module has the file's state_dict by now. */
+  override async onLoadCheckpoint(
+    trainer: TrainerState,
+    module: LightningModule,
+    checkpoint: Checkpoint,
+  ): Promise<void> {
+    await this.#begin(trainer, module);
+    const current = checkpoint.rest.get("current_model_state");
+    const averaging = checkpoint.rest.get("averaging_state");
+    if (!(current instanceof PyDict) || !(averaging instanceof PyDict)) {
+      trainer.warn(`the checkpoint was written without ${this.constructor.name}: the average begins with its weights`);
+      return;
+    }
+    this.#averaged = (await readScore(averaging.get("n_averaged"))) ?? 0;
+    const entries = new Map<string, HostTensor>();
+    for (const [name, tensor] of current) {
+      if (typeof name === "string" && tensor instanceof StoredTensor) entries.set(name, await readTensor(tensor));
+    }
+    module.loadState(entries, (variable, value) => {
+      trainer.executor.write(variable, value);
+    });
+  }
+
+  async #begin({ executor }: TrainerState, module: LightningModule): Promise<void> {
+    for (const variable of new Set(module.state().values())) {
+      this.#averages.set(variable, new Variable(await executor.read(variable)));
+    }
+  }
+
+  async #takeIn({ executor }: TrainerState): Promise<void> {
+    const isFirst = this.#averaged === 0;
+    for (const [current, average] of this.#averages) {
+      if (isFirst || !this.#isAveraged(current)) executor.write(average, await executor.read(current));
+    }
+    if (!isFirst) {
+      this.#update ??= executor.compile(this.#step());
+      const outputs = await this.#update.run({ count: scalarTensor(this.#averaged) });
+      outputs.dispose();
+    }
+    this.#averaged += 1;
+  }
+
+  #step(): (inputs: Readonly<Record<string, Tensor>>) => Record<string, Tensor> {
+    const averageWeights = (inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> => {
+      const { count } = inputs;
+      if (count === undefined) throw new Error("the step was not given how many weights are in the average");
+      for (const [current, average] of this.#averages) {
+        if (!this.#isAveraged(current)) continue;
+        const { value } = average;
+        // As torch: integers are averaged as floats and cut.
+        const isInt = value.dtype !== "float32";
+        const [a, b] = isInt ? [tf.cast(value, "float32"), tf.cast(current.value, "float32")] : [value, current.value];
+        const next = this.average(a, b, count);
+        average.assign(isInt ? tf.cast(next, value.dtype) : next);
+      }
+      return { count: tf.add(count, 1) };
+    };
+    return averageWeights;
+  }
+
+  #isAveraged(variable: Variable): boolean {
+    return this.#useBuffers || variable instanceof Parameter;
+  }
+
+  async #swap({ executor }: TrainerState): Promise<void> {
+    for (const [current, average] of this.#averages) {
+      const [weights, averaged] = [await executor.read(current), await executor.read(average)];
+      executor.write(current, averaged);
+      executor.write(average, weights);
+    }
+    this.#isSwapped = !this.#isSwapped;
+  }
+}
+
+/** After a fit there is none, and values are where the Variables are. */
+function executorOf(trainer: TrainerState): TrainerState["executor"] | null {
+  try {
+    return trainer.executor;
+  } catch {
+    return null;
+  }
+}
+
+function int64Bytes(value: number): Uint8Array {
+  return new Uint8Array(BigInt64Array.of(BigInt(value)).buffer);
+}
