@@ -11,7 +11,7 @@ import { display, userFailure } from "../config/userModule.js";
 import type { Compilation } from "../engine/executor.js";
 import type { Terminal } from "../io/console.js";
 import { writeTextAtomically } from "../io/textFile.js";
-import type { FitResult } from "../trainer/trainer.js";
+import type { FitResult } from "../trainer/fitResult.js";
 import { JsonEvents, fitEnd, writeEvent } from "./jsonEvents.js";
 import { GraphDump } from "./graphDump.js";
 import { commandLine } from "./shellWords.js";

@@ -2,7 +2,7 @@ import { Callback } from "../core/callback.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { StepResult, TrainerState } from "../core/trainerState.js";
 import type { ConsoleStream } from "../io/console.js";
-import type { FitResult } from "../trainer/trainer.js";
+import type { FitResult } from "../trainer/fitResult.js";
 
 /** One event of a run: a name and its facts, in the order they are printed. */
 export type JsonEvent = { readonly event: string } & Readonly<Record<string, unknown>>;

@@ -1,4 +1,3 @@
-import { ModelCheckpoint } from "../callbacks/modelCheckpoint.js";
 import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
 import { torchCheckpointIO } from "../checkpoint/checkpointIO.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
@@ -13,11 +12,12 @@ import type { HookContext } from "../loops/callHooks.js";
 import { callCallbacks, callHooks } from "../loops/callHooks.js";
 import { HookLogs } from "../loops/hookLogs.js";
 import { Results } from "../loops/results.js";
-import type { TimeShares } from "../loops/stepClock.js";
 import { userCode } from "../loops/userFailure.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import { createPrecision, requirePrecision } from "../precision/createPrecision.js";
 import { checkDeterminism } from "./determinism.js";
+import type { FitResult } from "./fitResult.js";
+import { fitResult } from "./fitResult.js";
 import { FitRun } from "./fitRun.js";
 import type { ResolvedOptions, TrainerOptions } from "./options.js";
 import { resolveOptions } from "./options.js";
@@ -31,24 +31,6 @@ import type { LtrainState } from "./ltrainState.js";
 export interface FitOptions {
   /** A checkpoint to resume from: model, optimizers, schedulers, callbacks, loops, data position, random state. */
   readonly ckptPath?: string | null;
-}
-
-/** How a fit went. */
-export interface FitResult {
-  readonly globalStep: number;
-  /** Epochs finished, counting those before a resume. */
-  readonly epochs: number;
-  readonly seconds: number;
-  /** Optimizer steps per second after the first 50 of this run; null when there were no more. */
-  readonly stepsPerSecond: number | null;
-  /** What those steps' time went into; null as well. */
-  readonly timeShares: TimeShares | null;
-  /** Why it ended, in one sentence. */
-  readonly stopReason: string;
-  /** "" when no checkpoint was written. */
-  readonly bestModelPath: string;
-  readonly lastCheckpointPath: string;
-  readonly callbackMetrics: ReadonlyMap<string, number>;
 }
 
 /** Owns a run: Lightning's Trainer. It owns, the loops work. */
@@ -307,23 +289,13 @@ export class Trainer implements TrainerState {
   }
 
   #result(reason: string, seconds: number): FitResult {
-    const run = this.#run;
-    const models = this.options.callbacks.filter((callback) => callback instanceof ModelCheckpoint);
-    return {
+    return fitResult(this.#run ?? null, this.options.callbacks, {
       globalStep: this.globalStep,
-      epochs: run?.fitLoop.progress.current.processed ?? 0,
       seconds,
-      stepsPerSecond: run?.epochLoop.clock.stepsPerSecond ?? null,
-      timeShares: run?.epochLoop.clock.shares ?? null,
-      stopReason: reason === "stopped" ? this.#whyStopped() : reason,
-      bestModelPath: models[0]?.bestModelPath ?? "",
+      reason,
+      interruption: this.#interruption,
       lastCheckpointPath: this.#lastCheckpointPath,
-      callbackMetrics: new Map(this.callbackMetrics),
-    };
-  }
-
-  #whyStopped(): string {
-    const reasons = this.options.callbacks.map((callback) => callback.stopReason);
-    return this.#interruption ?? reasons.find((reason) => reason !== null) ?? "a callback asked to stop";
+      callbackMetrics: this.callbackMetrics,
+    });
   }
 }
