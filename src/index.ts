@@ -59,6 +59,7 @@ export type { HostTensor } from "./storage/hostTensor.js";
 export { StoredTensor } from "./storage/storedTensor.js";
 export { defaultGenerator, Generator } from "./tensor/generator.js";
 export { detach, noGrad } from "./tensor/gradients.js";
+export { rand, randn } from "./tensor/random.js";
 export { seedEverything } from "./tensor/seed.js";
 export { tf } from "./tensor/tf.js";
 export type { Tensor } from "./tensor/tf.js";

@@ -68,6 +68,8 @@ test("the library exports exactly these names", () => {
      "nn",
      "noGrad",
      "optim",
+     "rand",
+     "randn",
      "scalarTensor",
      "seedEverything",
      "tf",

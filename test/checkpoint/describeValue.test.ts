@@ -35,9 +35,7 @@ test("a value is one line of Python", () => {
     `{'betas': (0.9, 0.999), 'on': True, 'none': None, 'n': 1, 'list': ["it's", 'a "b"']}`,
   );
   expect(describeValue(tuple(1))).toBe("(1,)");
-  expect(describeValue(new PyObject(new PyGlobal("pathlib", "PosixPath"), tuple("a")))).toBe(
-    "pathlib.PosixPath('a')",
-  );
+  expect(describeValue(new PyObject(new PyGlobal("pathlib", "PosixPath"), tuple("a")))).toBe("pathlib.PosixPath('a')");
 });
 
 test("a list that contains itself ends", () => {
