@@ -49,5 +49,7 @@ export function viewOf(bytes: Uint8Array): DataView {
 /** Names are UTF-8 whether or not the flag says so; bytes that are not are kept, one character each. */
 export function decodeName(buffer: Buffer, start: number, end: number): string {
   const name = buffer.toString("utf8", start, end);
-  return name.includes("\ufffd") ? buffer.toString("latin1", start, end) : name;
+  // U+FFFD stands for what is not UTF-8, unless it was written: then it is its own three bytes.
+  const isText = !name.includes("\ufffd") || Buffer.from(name).equals(buffer.subarray(start, end));
+  return isText ? name : buffer.toString("latin1", start, end);
 }
