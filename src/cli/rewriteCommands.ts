@@ -1,27 +1,15 @@
 import type { Command } from "commander";
 import type { Terminal } from "../io/console.js";
+import type { ExtractOptions } from "./extractOptions.js";
 
 /** Hears the exit code of the command that ran. */
 type Done = (exitCode: number) => void;
 
 const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
-interface ExtractGiven {
-  readonly key?: string;
+/** What commander makes of extract's options: all but the argument, under the option's own name. */
+interface ExtractGiven extends Omit<ExtractOptions, "ckpt" | "prefixes"> {
   readonly prefix: readonly string[];
-  readonly include: readonly string[];
-  readonly exclude: readonly string[];
-  readonly stripWrappers: boolean;
-  readonly stripPrefix: boolean;
-  readonly map?: string;
-  readonly rename: readonly string[];
-  readonly addPrefix?: string;
-  readonly dtype?: string;
-  readonly output?: string;
-  readonly format?: string;
-  readonly force: boolean;
-  readonly dryRun: boolean;
-  readonly json: boolean;
 }
 
 /** `ltrain extract`. */
