@@ -1,24 +1,19 @@
 import { basename, dirname, resolve } from "node:path";
-import type { Checkpoint } from "../checkpoint/checkpoint.js";
-import { loadCheckpoint } from "../checkpoint/checkpointIO.js";
-import { loopPosition } from "../checkpoint/loopPosition.js";
 import type { RunFolder } from "../config/classEntry.js";
 import type { Config } from "../config/config.js";
 import { configChanges, describeChange } from "../config/configChanges.js";
-import type { ResolvedConfig } from "../config/loadConfig.js";
 import { loadConfig } from "../config/loadConfig.js";
 import { printConfig } from "../config/printConfig.js";
 import { display } from "../config/userModule.js";
-import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
-import { toPlain } from "../pickle/convert.js";
-import { PyDict } from "../pickle/values.js";
+import type { CheckpointStart } from "./checkpointConfig.js";
+import { configOfCheckpoint, readCheckpointStart } from "./checkpointConfig.js";
 import { moreOf, runFit } from "./fit.js";
 import { writeEvent } from "./jsonEvents.js";
 import { locateCheckpoint } from "./locate.js";
 import { commandLine } from "./shellWords.js";
 import type { TrainArguments } from "./train.js";
-import { commandOptions, fitSetup } from "./train.js";
+import { fitSetup } from "./train.js";
 import { plural } from "./units.js";
 
 /** What the command line gives `resume`. */
@@ -27,21 +22,12 @@ export interface ResumeArguments extends TrainArguments {
   readonly ckpt?: string;
 }
 
-/** What is needed of the checkpoint before the run is made. */
-interface Start {
-  readonly path: string;
-  readonly config: Readonly<Record<string, unknown>> | null;
-  readonly lightningVersion: string | null;
-  readonly epochs: number;
-  readonly globalStep: number;
-}
-
 /** `ltrain resume`: the run in a checkpoint goes on where it stopped. Gives the exit code. */
 export async function runResume(args: ResumeArguments, terminal: Terminal): Promise<number> {
   const path = args.ckpt ?? args.ckptPath ?? (await newestRunRoot(args));
   const found = await locateCheckpoint(path, terminal);
-  const start = await readStart(found.path);
-  const resolved = await resolveConfig(args, start);
+  const start = await readCheckpointStart(found.path);
+  const resolved = await configOfCheckpoint(args, start, "resume");
   if (args.printConfig) {
     terminal.stdout.write(printConfig(resolved.config));
     return 0;
@@ -75,52 +61,6 @@ async function newestRunRoot(args: ResumeArguments): Promise<string> {
   return (word === name ? args.overrides[at + 1] : word.slice(name.length + 1)) ?? ".";
 }
 
-async function readStart(path: string): Promise<Start> {
-  const loaded = await loadCheckpoint(path);
-  try {
-    const { checkpoint } = loaded;
-    const config = checkpoint.ltrain?.get("config");
-    return {
-      path,
-      config: config instanceof PyDict ? (toPlain(config) as Readonly<Record<string, unknown>>) : null,
-      lightningVersion: checkpoint.lightningVersion,
-      epochs: finishedEpochs(checkpoint),
-      globalStep: checkpoint.globalStep,
-    };
-  } finally {
-    await loaded.close();
-  }
-}
-
-/**
- * Epochs that are done. `epoch` alone cannot tell: a file written at an epoch's end counts that epoch as processed only.
- * An epoch that max_steps cut short counts there too, and is not done: its last batch was not the last.
- */
-function finishedEpochs(checkpoint: Checkpoint): number {
-  if (checkpoint.loops === null) return checkpoint.epoch;
-  const { epochsReady, epochsProcessed, batchesReady, isLastBatch } = loopPosition(checkpoint.loops);
-  if (epochsProcessed === null) return checkpoint.epoch;
-  const isCut = epochsProcessed === epochsReady && (batchesReady ?? 0) > 0 && isLastBatch === false;
-  return isCut ? epochsProcessed - 1 : epochsProcessed;
-}
-
-async function resolveConfig(args: ResumeArguments, start: Start): Promise<ResolvedConfig> {
-  if (args.config.length === 0 && start.config === null) {
-    const writer = start.lightningVersion === null ? "" : ` (Lightning ${start.lightningVersion} wrote it)`;
-    throw new LtrainError("usage.invalid", `there is no config in ${display(start.path)}${writer}`, {
-      hint: `say what to build: ${commandLine("ltrain", "resume", display(start.path), "--config", "FILE")}`,
-    });
-  }
-  return loadConfig({
-    files: args.config,
-    ...(args.config.length > 0 || start.config === null
-      ? {}
-      : { embedded: { config: start.config, path: display(start.path) } }),
-    options: commandOptions(args),
-    overrides: args.overrides,
-  });
-}
-
 /** What goes on differently from before; what the checkpoint decides anyway is said too. */
 function tellChanges(before: Readonly<Record<string, unknown>>, after: Config, say: (line: string) => void): void {
   const changes = configChanges({ ...before, ckpt_path: null }, { ...after, ckpt_path: null });
@@ -131,13 +71,13 @@ function tellChanges(before: Readonly<Record<string, unknown>>, after: Config, s
 }
 
 /** Whether the limits of the config are reached already. */
-function isFinished(start: Start, config: Config): boolean {
+function isFinished(start: CheckpointStart, config: Config): boolean {
   const { max_epochs: maxEpochs, max_steps: maxSteps } = config.trainer;
   if (typeof maxSteps === "number" && maxSteps > -1 && start.globalStep >= maxSteps) return true;
   return typeof maxEpochs === "number" && maxEpochs > -1 && start.epochs >= maxEpochs;
 }
 
-function tellFinished(start: Start, config: Config, args: ResumeArguments, terminal: Terminal): void {
+function tellFinished(start: CheckpointStart, config: Config, args: ResumeArguments, terminal: Terminal): void {
   const reached = { epochs: start.epochs, globalStep: start.globalStep };
   const counts = `${plural(reached.epochs, "epoch")}, ${plural(reached.globalStep, "step")}`;
   const files = args.config.flatMap((file) => ["--config", file]);
