@@ -1,0 +1,83 @@
+import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
+import type { LightningDataModule } from "../core/lightningDataModule.js";
+import type { LightningModule } from "../core/lightningModule.js";
+import type { DataLoader } from "../data/dataLoader.js";
+import { userCode } from "../loops/userFailure.js";
+import type { FitRunParts } from "./fitRun.js";
+import { FitRun } from "./fitRun.js";
+import { isSameRun, skipTrained } from "./goOn.js";
+import type { LtrainState } from "./ltrainState.js";
+import { resolveSetup } from "./optimizerSetup.js";
+import type { RestoredRun } from "./restoreRun.js";
+import { restoreRun } from "./restoreRun.js";
+
+/** What a fit is made of, and where it starts. */
+export interface FitStartParts extends Omit<FitRunParts, "setup"> {
+  readonly module: LightningModule;
+  readonly datamodule: LightningDataModule;
+  readonly io: CheckpointIO;
+  /** The checkpoint to go on from. */
+  readonly ckptPath: string | null;
+}
+
+/** The beginning of a fit: its optimizers, and everything that a checkpoint brings back. */
+export class FitStart {
+  readonly #parts: FitStartParts;
+  #restored: RestoredRun | null = null;
+
+  constructor(parts: FitStartParts) {
+    this.#parts = parts;
+  }
+
+  /** The run with its optimizers, as fresh as it is or as the checkpoint has it. */
+  async run(): Promise<FitRun> {
+    const { ckptPath: path, io, module } = this.#parts;
+    const configure = (): Promise<FitRun> => this.#configure();
+    if (path === null) return configure();
+    const { checkpoint, close } = await io.load(path);
+    try {
+      this.#restored = await restoreRun({ checkpoint, path, module, configure, warn: this.#warn });
+      return this.#restored.run;
+    } finally {
+      await close();
+    }
+  }
+
+  /** The last of a resume: loggers, data position, and the random state after whatever has drawn from it so far. */
+  async goOn(loader: DataLoader): Promise<void> {
+    if (this.#restored === null) return;
+    const { run, ltrain, lateEpoch } = this.#restored;
+    for (const logger of run.trainer.loggers) {
+      if (ltrain !== null && isSameRun(logger, this.#parts.ckptPath, ltrain.logDir)) {
+        await logger.continueFrom?.(run.trainer.globalStep);
+      }
+    }
+    this.#restoreData(run, ltrain, loader);
+    if (lateEpoch !== null) await run.epochLoop.stepLatePlateauSchedulers(lateEpoch);
+  }
+
+  #restoreData(run: FitRun, ltrain: LtrainState | null, loader: DataLoader): void {
+    if (ltrain !== null) {
+      ltrain.restoreData(run.fitLoop, loader);
+      ltrain.restoreRandomState();
+      return;
+    }
+    if (skipTrained(run.fitLoop, loader) && loader.shuffle) {
+      this.#warn(
+        "the checkpoint was written in mid-epoch and has no data position: the rest of the epoch is another " +
+          "shuffle's, so some examples come twice and others not at all",
+      );
+    }
+  }
+
+  readonly #warn = (message: string): void => {
+    this.#parts.trainer.warn(message);
+  };
+
+  async #configure(): Promise<FitRun> {
+    const { module } = this.#parts;
+    const place = `${module.constructor.name}.configureOptimizers`;
+    const given = await userCode(place, () => module.configureOptimizers());
+    return new FitRun({ ...this.#parts, setup: resolveSetup(given, module, this.#warn) });
+  }
+}
