@@ -25,6 +25,8 @@ export const ERROR_CODES = {
   "output.refused": 5,
   /** The operating system refused to read or write. */
   "io.failed": 6,
+  /** A file has its new name, and may lose it again in a power cut; all other failures of a write leave what was there. */
+  "io.durabilityUncertain": 6,
   "disk.full": 6,
   /** The user's own module, callback or data failed. */
   "user.failed": 1,

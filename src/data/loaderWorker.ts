@@ -1,11 +1,11 @@
 /** What a data worker runs: it makes the dataset of its loader, and then the batches that it is asked for, in order. */
+import { describeFailure } from "../io/threadFailure.js";
 import { importUserFile } from "../io/userFile.js";
 import { serveThread } from "../io/workerThread.js";
 import { defaultGenerator } from "../tensor/generator.js";
 import type { Dataset } from "./dataset.js";
 import { packBatch } from "./packedBatch.js";
 import type { WorkerAnswer, WorkerRequest } from "./workerMessages.js";
-import { describeFailure } from "./workerMessages.js";
 import type { ImportModule, PackedSource } from "./workerSource.js";
 import { OWN_MODULE, unpackSource } from "./workerSource.js";
 

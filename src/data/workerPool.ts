@@ -1,11 +1,11 @@
 import { LtrainError } from "../errors.js";
+import { revivedError } from "../io/threadFailure.js";
 import { WorkerThread } from "../io/workerThread.js";
 import type { ThreadListener } from "../io/workerThread.js";
 import type { Batch } from "./batch.js";
 import type { Dataset } from "./dataset.js";
 import { unpackBatch } from "./packedBatch.js";
 import type { WorkerAnswer, WorkerRequest } from "./workerMessages.js";
-import { revivedError } from "./workerMessages.js";
 import type { PackedSource } from "./workerSource.js";
 import { packSource } from "./workerSource.js";
 

@@ -1,4 +1,5 @@
 import type { Stats } from "node:fs";
+import { constants } from "node:fs";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -44,14 +45,21 @@ export interface FileOperations {
   listFolder(path: string): Promise<readonly FolderEntry[]>;
   /** Makes a rename in this folder survive a power cut; a no-op where folders cannot be opened. */
   syncFolder(path: string): Promise<void>;
+  /** Bytes that may still be written under this path. */
+  freeSpace(path: string): Promise<number>;
   /** The path with every symbolic link followed. */
   realPath(path: string): Promise<string>;
   link(target: string, path: string): Promise<void>;
+  /** A second name for a file. */
+  hardLink(file: string, path: string): Promise<void>;
+  /** A file of its own that shares its blocks with `file` until one of them is written; few file systems can. */
+  clone(file: string, path: string): Promise<void>;
 }
 
-const FLAGS: Readonly<Record<OpenMode, string>> = { read: "r", create: "wx", replace: "w", append: "a" };
+const FLAGS = { create: "wx", replace: "w", append: "a" } as const satisfies Record<Exclude<OpenMode, "read">, string>;
 
-function statusOf(stats: Stats): FileStatus {
+/** What node says of a path or a file. */
+export function statusOfStats(stats: Stats): FileStatus {
   return {
     kind: stats.isFile() ? "file" : stats.isDirectory() ? "folder" : "other",
     byteLength: stats.size,
@@ -63,16 +71,18 @@ function statusOf(stats: Stats): FileStatus {
 /** The real file system. */
 export const nodeFiles: FileOperations = {
   async open(path, mode) {
+    if (mode === "read") return new ReadOnlyFile(path);
     const handle = await fs.open(path, FLAGS[mode]);
     return {
       read: async (buffer, offset, length, position) => (await handle.read(buffer, offset, length, position)).bytesRead,
       write: async (bytes) => (await handle.write(bytes, 0, bytes.byteLength, null)).bytesWritten,
-      status: async () => statusOf(await handle.stat()),
+      status: async () => statusOfStats(await handle.stat()),
       sync: () => handle.sync(),
       close: () => handle.close(),
     };
   },
-  status: async (path) => statusOf(await fs.stat(path)),
+  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a promise's failure
+  status: async (path) => statusOfStats(statSync(path)),
   rename: (from, to) => fs.rename(from, to),
   unlink: (path) => fs.unlink(path),
   async makeFolder(path) {
@@ -99,6 +109,12 @@ export const nodeFiles: FileOperations = {
   realPath: (path) => fs.realpath(path),
   async link(target, path) {
     await fs.symlink(target, path);
+  },
+  hardLink: (file, path) => fs.link(file, path),
+  clone: (file, path) => fs.copyFile(file, path, constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL),
+  async freeSpace(path) {
+    const { bavail, bsize } = await fs.statfs(path);
+    return bavail * bsize;
   },
 };
 

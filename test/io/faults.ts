@@ -43,5 +43,8 @@ export function faultyFiles(files: FileOperations, fault: Fault | undefined, mos
     syncFolder: (path) => step("syncFolder", () => files.syncFolder(path)),
     realPath: (path) => step("realPath", () => files.realPath(path)),
     link: (target, path) => step("link", () => files.link(target, path)),
+    hardLink: (file, path) => step("hardLink", () => files.hardLink(file, path)),
+    clone: (file, path) => step("clone", () => files.clone(file, path)),
+    freeSpace: (path) => step("freeSpace", () => files.freeSpace(path)),
   };
 }
