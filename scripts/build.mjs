@@ -1,7 +1,7 @@
-// npm run build: the modules, then the bundle of them. Modules that are compiled with complaints are bundled all the same,
+// npm run build: the modules, then the bundle of them and the schema of configs that editors read. Modules that are compiled with complaints are bundled all the same,
 // so that the command line never runs an older bundle than its modules are.
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
@@ -10,4 +10,11 @@ const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 rmSync(pathOf("../dist/cli/bundle.cjs"), { force: true });
 const run = (...args) => spawnSync(process.execPath, args, { cwd: pathOf(".."), stdio: "inherit" }).status ?? 1;
 const compiled = run(tsc, "-p", "tsconfig.build.json");
-process.exitCode = run(pathOf("bundle.mjs")) || compiled;
+const bundled = run(pathOf("bundle.mjs"));
+const schema = spawnSync(process.execPath, [pathOf("../bin/ltrain.js"), "schema"], {
+  cwd: pathOf(".."),
+  encoding: "utf8",
+});
+if (schema.status === 0) writeFileSync(pathOf("../dist/config.schema.json"), schema.stdout);
+else process.stderr.write(schema.stderr);
+process.exitCode = bundled || compiled || (schema.status ?? 1);

@@ -173,6 +173,7 @@ test("the command line has exactly these commands and options", () => {
        "--force",
        "--json",
      ],
+     "schema": [],
      "train": [
        "--config",
        "--ckpt-path",

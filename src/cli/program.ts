@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { nearest } from "../nearest.js";
+import { addSchema } from "./configCommands.js";
 import { addDiff } from "./diffCommand.js";
 import { addInspect } from "./inspectCommand.js";
 import { splitOverrides } from "./overrides.js";
@@ -64,6 +65,7 @@ export function createProgram(terminal: Terminal, done: (exitCode: number) => vo
   addSanitize(program, terminal, done);
   addVerify(program, terminal, done);
   addDiff(program, terminal, done);
+  addSchema(program, terminal, done);
   addDoctor(program, terminal, done);
   return program;
 }

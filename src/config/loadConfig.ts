@@ -100,6 +100,7 @@ async function checkConfig(root: MapNode, complaints: Complaints): Promise<Resol
   const notes: string[] = [];
   const context = { complaints, notes };
   for (const [key, entry] of root.entries) {
+    if (key === SCHEMA_KEY) continue;
     if (!CONFIG_KEYS.some((known) => known === key)) complaints.add(entry.keyOrigin, key, unknownTopKey(key));
   }
   const plain = checkArgs(TOP_LEVEL, pick(root, Object.keys(TOP_LEVEL)), { path: [], origin: root.origin, complaints });
@@ -149,6 +150,9 @@ async function checkConfig(root: MapNode, complaints: Complaints): Promise<Resol
     notes,
   };
 }
+
+/** Where JSON files name their schema, for editors. */
+const SCHEMA_KEY = "$schema";
 
 /** LightningCLI's subcommands stand around the keys in configs for its root parser. */
 const SUBCOMMANDS = new Set(["fit", "validate", "test", "predict"]);
