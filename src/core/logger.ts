@@ -5,8 +5,12 @@ export interface Logger {
   readonly logDir: string | null;
   /** Once, before the first step; values are plain YAML data. */
   logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Rows of this run so far, those before a resume included. */
+  readonly rowCount?: number;
   /** Before the first row of a resumed run: go on with what is there, without the rows from step `globalStep` on. */
   continueFrom?(globalStep: number): Promise<void>;
+  /** Go on with the first `rows` rows of what is there. */
+  cutTo?(rows: number): Promise<void>;
   /** One row of metrics at one 0-based step; `epoch` is among them, as Lightning puts it there. */
   logMetrics(metrics: Readonly<Record<string, number>>, step: number): Promise<void>;
   /** Bring what is buffered to disk. */

@@ -65,6 +65,11 @@ export class LoaderIterator implements AsyncIterableIterator<Batch, void> {
     return this;
   }
 
+  /** Draw what decides which examples the next batch has, if that is not known yet. */
+  prepare(): void {
+    this.#indicesOf(this.#handedOut);
+  }
+
   async next(): Promise<IteratorResult<Batch, void>> {
     const indices = this.#indicesOf(this.#handedOut);
     if (indices === null) return this.return();

@@ -3,6 +3,7 @@ import { assembleBatch, batchSizeOf, flattenBatch } from "../core/batch.js";
 import type { DataLoader } from "../data/dataLoader.js";
 import type { StepFunction } from "../engine/executor.js";
 import type { Module } from "../nn/module.js";
+import { defaultGenerator } from "../tensor/generator.js";
 import type { Tensor } from "../tensor/tf.js";
 import type { Batch } from "../data/batch.js";
 import { callHooks } from "./callHooks.js";
@@ -46,21 +47,53 @@ export class EvaluationLoop {
     this.#runner = new StepRunner(context, { name: "validationStep", build: (tree) => this.#step(tree) });
   }
 
-  /** Evaluate once over the loader. */
-  async run(): Promise<void> {
+  /**
+   * Evaluate once over the loader. False when an interruption or a failure ended it before its last batch: random
+   * numbers and loggers then stand as before, and it can be done again as if it had never begun.
+   */
+  async run(): Promise<boolean> {
     const { loader } = this;
     const { numBatches, sanityChecking } = this.#situation();
-    if (loader === null || numBatches === 0) return;
+    if (loader === null || numBatches === 0) return true;
+    const { interruption } = this.#context;
+    this.progress.resetOnRun();
+    if (interruption.isAsked) return false;
+    const goBack = this.#remember();
+    try {
+      if (await this.#evaluate(loader, numBatches, sanityChecking)) return true;
+    } catch (error) {
+      await goBack();
+      throw error;
+    }
+    await goBack();
+    return false;
+  }
+
+  /** How to go back to this moment. */
+  #remember(): () => Promise<void> {
+    const random = defaultGenerator.getState();
+    const batchesSeen = this.#batchesSeen;
+    const loggers = this.#context.trainer.loggers.map((logger) => [logger, logger.rowCount] as const);
+    return async () => {
+      defaultGenerator.setState(random);
+      this.#batchesSeen = batchesSeen;
+      for (const [logger, rows] of loggers) {
+        if (rows !== undefined && logger.rowCount !== rows) await logger.cutTo?.(rows);
+      }
+    };
+  }
+
+  async #evaluate(loader: DataLoader, numBatches: number, sanityChecking: boolean): Promise<boolean> {
     const context = this.#context;
     const before = context.hookLogs.into(this.results);
     const restoreModes = evalMode(context.module);
     const batches = loader.iterate();
     try {
-      this.progress.resetOnRun();
       await callHooks(context, "onValidationStart", []);
       await callHooks(context, "onValidationEpochStart", []);
       for (let i = 0; i < numBatches; i += 1) {
-        const next = await this.#fetch(() => batches.next(), i);
+        const next = await this.#fetch(() => context.interruption.orNull(batches.next()), i);
+        if (next === null) return false;
         if (next.done === true) break;
         this.progress.isLastBatch = i + 1 >= numBatches;
         await this.#evaluateBatch(next.value, i, sanityChecking);
@@ -70,6 +103,7 @@ export class EvaluationLoop {
       await callHooks(context, "onValidationEpochEnd", []);
       if (!sanityChecking) await this.#logEpoch();
       await callHooks(context, "onValidationEnd", []);
+      return true;
     } finally {
       await batches.return();
       restoreModes();

@@ -58,7 +58,8 @@ export class FitLoop {
       await epochLoop.run(this.batches, finishBatch);
       await this.batches.return();
       // An epoch that the user interrupts is not over: a checkpoint written now goes on inside it.
-      if (epochLoop.isLastBatch || !epochLoop.interrupted) await this.#endEpoch();
+      const isOver = epochLoop.isLastBatch ? !epochLoop.validationIsCut : !epochLoop.interrupted;
+      if (isOver) await this.#endEpoch();
       reason = this.#stopReason();
     }
     await callHooks(context, "onTrainEnd", []);

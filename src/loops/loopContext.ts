@@ -4,6 +4,7 @@ import type { Optimizer } from "../optim/optimizer.js";
 import type { Precision } from "../precision/precision.js";
 import type { HookContext } from "./callHooks.js";
 import type { HookLogs } from "./hookLogs.js";
+import type { Interruption } from "./interruption.js";
 import type { MetricsBoard } from "./metricsBoard.js";
 
 /** A scheduler whose rhythm is decided. */
@@ -19,4 +20,5 @@ export interface LoopContext extends HookContext {
   readonly schedulers: readonly SchedulerConfig[];
   readonly board: MetricsBoard;
   readonly hookLogs: HookLogs;
+  readonly interruption: Interruption;
 }

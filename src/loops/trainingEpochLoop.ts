@@ -2,6 +2,8 @@ import { batchSizeOf, flattenBatch } from "../core/batch.js";
 import type { StepResult } from "../core/trainerState.js";
 import type { LoaderIterator } from "../data/loaderIterator.js";
 import type { Batch } from "../data/batch.js";
+import type { HostTensor } from "../storage/hostTensor.js";
+import { defaultGenerator } from "../tensor/generator.js";
 import { callCallbacks, callModule } from "./callHooks.js";
 import type { EvaluationLoop } from "./evaluationLoop.js";
 import type { LoopContext } from "./loopContext.js";
@@ -36,14 +38,16 @@ export class TrainingEpochLoop {
   /** The loggers' step: one behind `globalStep` until the batch under way is over. */
   batchesThatStepped = 0;
   numTrainingBatches = 0;
-  /** Set to leave after the batch under way, in the middle of the epoch: it is neither validated nor ended. */
-  interrupted = false;
+  /** Whether an interruption ended the validation under way: it is due again, and the epoch is not over. */
+  validationIsCut = false;
 
   readonly #context: LoopContext;
   readonly #limits: TrainingEpochLimits;
   readonly #logs: StepLogs;
   readonly #steps: TrainingSteps;
   #lastTurn = performance.now();
+  /** The random state before the batch under way was asked for; null between batches. */
+  #randomBefore: HostTensor | null = null;
 
   constructor(context: LoopContext, limits: TrainingEpochLimits, validation: EvaluationLoop) {
     this.#context = context;
@@ -95,6 +99,15 @@ export class TrainingEpochLoop {
     return this.#context.trainer.shouldStop && !this.interrupted;
   }
 
+  /** Whether to leave after the batch under way, in the middle of the epoch: it is neither validated nor ended. */
+  get interrupted(): boolean {
+    return this.#context.interruption.isAsked;
+  }
+  /** The random state to go on from: a batch that is not trained to its end is asked for and trained again. */
+  get randomState(): HostTensor {
+    return this.#randomBefore ?? defaultGenerator.getState();
+  }
+
   /** A new epoch begins: its counters start from zero. */
   reset(): void {
     this.batchProgress.resetOnRun();
@@ -143,8 +156,10 @@ export class TrainingEpochLoop {
 
   async #fetch(batches: LoaderIterator): Promise<Batch | null> {
     try {
-      const next = await this.clock.measure("data", () => batches.next());
-      return next.done === true ? null : next.value;
+      batches.prepare(); // the order's own random number is drawn once, whatever comes of the batch
+      this.#randomBefore = defaultGenerator.getState();
+      const next = await this.clock.measure("data", () => this.#context.interruption.orNull(batches.next()));
+      return next === null || next.done === true ? null : next.value;
     } catch (error) {
       const { currentEpoch } = this.#context.trainer;
       throw userFailure(error, `the training data in epoch ${currentEpoch}, batch ${this.batchIdx + 1}`);
@@ -169,6 +184,7 @@ export class TrainingEpochLoop {
       throw userFailure(error, `${context.module.constructor.name}.trainingStep ${placeOf(context.trainer)}`);
     }
     batchProgress.increment("processed");
+    this.#randomBefore = null;
     if (this.steps) this.clock.tick();
 
     await this.#stepStepSchedulers(false);
@@ -220,7 +236,10 @@ export class TrainingEpochLoop {
   /** What follows a batch: validation, schedulers that watch a step's metric, the loggers' next step. */
   async #afterBatch(): Promise<void> {
     const context = this.#context;
-    if (this.#shouldValidate()) await this.validation.run();
+    if (this.#shouldValidate()) {
+      this.validationIsCut = !(await this.validation.run());
+      if (this.validationIsCut) return; // a checkpoint written now says that all of this is still due
+    }
     await this.#stepStepSchedulers(true);
     if (this.steps) this.batchesThatStepped += 1;
     if (context.trainer.shouldStop) await context.board.save();

@@ -9,6 +9,7 @@ import { callCallbacks } from "../loops/callHooks.js";
 import { EvaluationLoop } from "../loops/evaluationLoop.js";
 import { FitLoop } from "../loops/fitLoop.js";
 import type { HookLogs } from "../loops/hookLogs.js";
+import type { Interruption } from "../loops/interruption.js";
 import type { LoopContext, SchedulerConfig } from "../loops/loopContext.js";
 import { MetricsBoard } from "../loops/metricsBoard.js";
 import { TrainingEpochLoop } from "../loops/trainingEpochLoop.js";
@@ -35,6 +36,7 @@ export interface FitRunParts {
   readonly precision: Precision;
   readonly setup: ResolvedSetup;
   readonly hookLogs: HookLogs;
+  readonly interruption: Interruption;
   readonly config: Readonly<Record<string, unknown>> | null;
 }
 
@@ -48,6 +50,7 @@ export class FitRun implements LoopContext, LiveState {
   readonly optimizers: readonly Optimizer[];
   readonly schedulers: readonly SchedulerConfig[];
   readonly hookLogs: HookLogs;
+  readonly interruption: Interruption;
   readonly board: MetricsBoard;
   readonly fitLoop: FitLoop;
   readonly precision: Precision;
@@ -73,6 +76,7 @@ export class FitRun implements LoopContext, LiveState {
       setup.schedulers.map(({ scheduler }) => scheduler),
     );
     this.hookLogs = parts.hookLogs;
+    this.interruption = parts.interruption;
     this.config = parts.config;
     this.precision = parts.precision;
     this.board = new MetricsBoard(options.loggers);

@@ -34,7 +34,7 @@ export async function dumpLtrain(parts: LtrainParts, weightsOnly: boolean): Prom
   // A batch that was handed out and not trained is handed out again.
   const trained = Math.min(batches?.batches ?? 0, epochLoop.batchProgress.current.processed);
   own
-    .set("rng_state", storedTensor(defaultGenerator.getState()))
+    .set("rng_state", storedTensor(epochLoop.randomState))
     .set("data", PyDict.from({ train: batches?.state(trained) ?? null }))
     .set("results", epochLoop.results.stateDict())
     .set("callback_metrics", dumpMetrics(board.callbackMetrics))
