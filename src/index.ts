@@ -47,6 +47,11 @@ export type { CompiledStep, EngineName, Executor, StepFunction, StepOutputs } fr
 export { ERROR_CODES, LtrainError } from "./errors.js";
 export type { ErrorCode } from "./errors.js";
 export { CSVLogger } from "./loggers/csvLogger.js";
+export type { CSVLoggerOptions } from "./loggers/csvLogger.js";
+export { JSONLinesLogger } from "./loggers/jsonLinesLogger.js";
+export type { JSONLinesLoggerOptions } from "./loggers/jsonLinesLogger.js";
+export { TensorBoardLogger } from "./loggers/tensorBoardLogger.js";
+export type { TensorBoardLoggerOptions } from "./loggers/tensorBoardLogger.js";
 export { PyDict, PyFloat, PyGlobal, PyObject, PySet, PyTuple } from "./pickle/values.js";
 export type { PyValue } from "./pickle/values.js";
 export { GradScaler } from "./precision/gradScaler.js";

@@ -1,13 +1,11 @@
 import { BUILT_IN_CALLBACKS } from "./builtInCallbacks.js";
+import { BUILT_IN_LOGGERS } from "./builtInLoggers.js";
 import { BUILT_IN_OPTIMIZERS } from "./builtInOptimizers.js";
 import { BUILT_IN_SCHEDULERS } from "./builtInSchedulers.js";
-import { lightning } from "./lightningPath.js";
-import { camelKeys } from "./camelKeys.js";
-import type { AnyClassEntry, Builders, InitArgs, LoggerPlace } from "./classEntry.js";
+import type { AnyClassEntry } from "./classEntry.js";
 import {
   charGPTArgs,
   csvDataArgs,
-  csvLoggerArgs,
   litAutoEncoderArgs,
   litCNNArgs,
   litClassifierArgs,
@@ -16,7 +14,6 @@ import {
 } from "./builtInArgs.js";
 import type { CSVDataModuleArgs } from "../demos/csvDataModule.js";
 import type { TextDataModuleArgs } from "../demos/textDataModule.js";
-import { CSVLogger } from "../loggers/csvLogger.js";
 
 /** Every class that a config can name without a file. */
 export const BUILT_IN: readonly AnyClassEntry[] = [
@@ -100,32 +97,8 @@ export const BUILT_IN: readonly AnyClassEntry[] = [
       return (args) => new TextDataModule(args as unknown as TextDataModuleArgs);
     },
   },
-  {
-    kind: "logger",
-    name: "CSVLogger",
-    paths: lightning("loggers.CSVLogger"),
-    description: "Writes metrics.csv and hparams.yaml.",
-    args: csvLoggerArgs,
-    load: () => Promise.resolve(csvLogger),
-  },
+  ...BUILT_IN_LOGGERS,
   ...BUILT_IN_CALLBACKS,
   ...BUILT_IN_OPTIMIZERS,
   ...BUILT_IN_SCHEDULERS,
 ];
-
-/** A CSVLogger in its place: a new run under the root, or the run that goes on. */
-export const csvLogger: Builders["logger"] = (args: InitArgs, { rootDir, runFolder }: LoggerPlace): CSVLogger => {
-  const {
-    save_dir: saveDir,
-    name,
-    version,
-    ...others
-  } = args as {
-    readonly save_dir?: string | null;
-    readonly name?: string | null;
-    readonly version?: number | string | null;
-  };
-  const options = camelKeys(others);
-  if (runFolder !== undefined) return new CSVLogger(runFolder.saveDir, runFolder.name, runFolder.version, options);
-  return new CSVLogger(saveDir ?? rootDir, name === undefined ? "lightning_logs" : name, version ?? null, options);
-};

@@ -117,19 +117,3 @@ export const csvDataArgs = z.strictObject({
   shuffle,
   num_workers: workers,
 });
-
-/** init_args of CSVLogger: Lightning's. */
-export const csvLoggerArgs = z.strictObject({
-  save_dir: z
-    .string()
-    .nullable()
-    .default(null)
-    .describe("The folder that <name>/version_N is put into; null: default_root_dir."),
-  name: z.string().nullable().default("lightning_logs").describe("Folder of the runs."),
-  version: z
-    .union([z.int().min(0), z.string(), z.null()])
-    .default(null)
-    .describe("Number or name of this run; null: one more than the largest that is there."),
-  prefix: z.string().default("").describe("Put before every metric's name."),
-  flush_logs_every_n_steps: z.int().min(1).default(100).describe("Steps between two writes to the disk."),
-});

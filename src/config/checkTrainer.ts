@@ -95,7 +95,7 @@ function fileIn(node: ConfigNode): string {
   return node.kind === "scalar" && typeof node.value === "string" ? node.value : "FILE";
 }
 
-/** Callbacks or loggers: a list of classes, "default" for null (and true), no items for false. */
+/** Callbacks or loggers: a class or a list of them, "default" for null (and true), no items for false. */
 async function resolveList<Kind extends ClassKind>(
   kind: Kind,
   key: "callbacks" | "logger",
@@ -105,15 +105,18 @@ async function resolveList<Kind extends ClassKind>(
   const node = map.entries.get(key)?.node;
   if (node === undefined || isNull(node)) return "default";
   if (key === "logger" && node.kind === "scalar" && typeof node.value === "boolean") return node.value ? "default" : [];
-  if (node.kind !== "list") {
+  // LightningCLI takes one class without a list around it, too.
+  const items = node.kind === "list" ? node.items : node.kind === "map" ? [node] : undefined;
+  if (items === undefined) {
     const expected = key === "logger" ? "true, false, a class or a list of classes" : "a class or a list of classes";
     context.complaints.add(node.origin, `trainer.${key}`, `expected ${expected}, found ${quoteNode(node)}`);
     return undefined;
   }
   const resolved: ResolvedClass<Kind>[] = [];
-  for (const [index, item] of node.items.entries()) {
-    const one = await resolveClass(kind, item, ["trainer", key, index], context);
+  for (const [index, item] of items.entries()) {
+    const path = node.kind === "list" ? ["trainer", key, index] : ["trainer", key];
+    const one = await resolveClass(kind, item, path, context);
     if (one !== undefined) resolved.push(one);
   }
-  return resolved.length === node.items.length ? resolved : undefined;
+  return resolved.length === items.length ? resolved : undefined;
 }

@@ -18,10 +18,12 @@ export interface RunFolder {
   readonly version: number | string;
 }
 
-/** Where a logger writes: a new run under the root, or the run that is resumed. */
+/** Where a logger writes: a new run under the root, or the run that is resumed or that the first logger opened. */
 export interface LoggerPlace {
   readonly rootDir: string;
   readonly runFolder?: RunFolder;
+  /** Whether it is the logger whose folder is the run's. */
+  readonly isFirst: boolean;
 }
 
 /** What a class of each kind is made from, beside its arguments, and what comes of it. */

@@ -10,7 +10,7 @@ import { ProgressBar } from "../callbacks/progressBar.js";
 import { seedEverything } from "../tensor/seed.js";
 import type { TrainerOptions } from "../trainer/options.js";
 import { Trainer } from "../trainer/trainer.js";
-import { csvLogger } from "./builtIn.js";
+import { csvLogger } from "./builtInLoggers.js";
 import type { LoggerPlace, RunFolder } from "./classEntry.js";
 import type { Config } from "./config.js";
 import type { ResolvedConfig } from "./loadConfig.js";
@@ -100,11 +100,24 @@ function trainerOptions(resolved: ResolvedConfig, config: Config, setup: RunSetu
   };
 }
 
-/** The config's loggers; of a run that goes on, the first one writes where it wrote before. */
+/** The config's loggers; those that would open a new version of one name share it, and a run that goes on is gone on with. */
 function loggersOf({ loggers }: ResolvedConfig, rootDir: string, runFolder: RunFolder | undefined): Logger[] {
-  const first: LoggerPlace = runFolder === undefined ? { rootDir } : { rootDir, runFolder };
-  if (loggers === null) return [csvLogger({}, first)];
-  return loggers.map((logger, index) => logger.build(index === 0 ? first : { rootDir }));
+  const placeOf = (folder: RunFolder | undefined, isFirst: boolean): LoggerPlace => {
+    return folder === undefined ? { rootDir, isFirst } : { rootDir, isFirst, runFolder: folder };
+  };
+  if (loggers === null) return [csvLogger({}, placeOf(runFolder, true))];
+  const [first, ...others] = loggers;
+  if (first === undefined) return [];
+  const made = first.build(placeOf(runFolder, true));
+  if (others.length === 0) return [made];
+  const folder = runFolder ?? folderOf(made);
+  return [made, ...others.map((logger) => logger.build(placeOf(folder, false)))];
+}
+
+/** The folder of a logger that divides it as Lightning's do. */
+function folderOf(logger: Logger & Partial<RunFolder>): RunFolder | undefined {
+  const { saveDir, name, version } = logger;
+  return saveDir === undefined || version === undefined ? undefined : { saveDir, name, version };
 }
 
 /** The config's callbacks, a progress bar and a summary unless they are there or not wanted, and the command's own. */

@@ -1,6 +1,6 @@
 import type { Attribute, ConstantData, Graph, Node, Port, TensorSpec, Value } from "./graph.js";
 import { ONNX_TYPES } from "./graphBuilder.js";
-import { ProtoWriter } from "./protoWriter.js";
+import { ProtoWriter } from "../storage/protoWriter.js";
 
 /** The newest operator set that every provider of ONNX Runtime 1.30 has kernels for. */
 const OPSET = 21;

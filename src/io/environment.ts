@@ -1,4 +1,4 @@
-import { availableParallelism } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 
 /** Threads that can run at the same time here. */
 export function availableThreads(): number {
@@ -13,4 +13,9 @@ export function setEnvironmentDefault(name: string, value: string): void {
 /** What the user has set a variable to. */
 export function setting(name: string): string | undefined {
   return process.env[name];
+}
+
+/** Which process of which machine this is, for the names of files that several may write side by side. */
+export function processIdentity(): { readonly host: string; readonly pid: number } {
+  return { host: hostname(), pid: process.pid };
 }

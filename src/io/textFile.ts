@@ -30,10 +30,14 @@ export async function writeTextAtomically(
 
 /** Add text at the end of a file, which is created when missing. */
 export async function appendText(path: string, text: string, files: FileOperations = nodeFiles): Promise<void> {
+  await appendBytes(path, new TextEncoder().encode(text), files);
+}
+
+/** Add bytes at the end of a file, which is created when missing. */
+export async function appendBytes(path: string, bytes: Uint8Array, files: FileOperations = nodeFiles): Promise<void> {
   try {
     const file = await files.open(path, "append");
     try {
-      const bytes = new TextEncoder().encode(text);
       let done = 0;
       while (done < bytes.byteLength) done += await file.write(bytes.subarray(done));
     } finally {

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { pythonFloat } from "../pickle/pythonFloat.js";
 import type { Logger } from "../core/logger.js";
-import { subfolders } from "../io/subfolders.js";
 import { appendText, fileExists, makeFolder, readText, removeFile, writeTextAtomically } from "../io/textFile.js";
 import { csvLine, csvRows } from "./csvTable.js";
+import { LogFolder } from "./logFolder.js";
 import { yamlText } from "./yamlText.js";
 
 /** The rarer settings of a CSVLogger. */
@@ -21,11 +21,9 @@ type Row = Map<string, string>;
 
 /** Writes metrics.csv and hparams.yaml byte for byte as Lightning's CSVLogger writes them. */
 export class CSVLogger implements Logger {
-  readonly saveDir: string;
-  readonly name: string;
+  readonly #folder: LogFolder;
   readonly #prefix: string;
   readonly #flushEvery: number;
-  #version: number | string | null;
   #hparams: Readonly<Record<string, unknown>> = {};
   #columns: string[] = [];
   #pending: Row[] = [];
@@ -40,22 +38,23 @@ export class CSVLogger implements Logger {
     version: number | string | null = null,
     options: CSVLoggerOptions = {},
   ) {
-    this.saveDir = saveDir;
-    this.name = name ?? "";
-    this.#version = version;
+    this.#folder = new LogFolder(saveDir, name, version);
     this.#prefix = options.prefix ?? "";
     this.#flushEvery = options.flushLogsEveryNSteps ?? 100;
   }
 
+  get saveDir(): string {
+    return this.#folder.saveDir;
+  }
+  get name(): string {
+    return this.#folder.name;
+  }
   /** Number or name of this run; when none was given, one more than the largest that is there. */
   get version(): number | string {
-    this.#version ??= nextVersion(join(this.saveDir, this.name));
-    return this.#version;
+    return this.#folder.version;
   }
-
   get logDir(): string {
-    const { version } = this;
-    return join(this.saveDir, this.name, typeof version === "string" ? version : `version_${version}`);
+    return this.#folder.path;
   }
 
   /** Where the rows go. */
@@ -145,12 +144,4 @@ export class CSVLogger implements Logger {
     this.#writing = turn.catch(() => undefined); // whoever waits for this turn hears of it; the next one still runs
     return turn;
   }
-}
-
-function nextVersion(folder: string): number {
-  const versions = subfolders(folder)
-    .map((name) => /^version_(\d+)(?:_.*)?$/.exec(name)?.[1])
-    .filter((digits) => digits !== undefined)
-    .map(Number);
-  return versions.length === 0 ? 0 : Math.max(...versions) + 1;
 }

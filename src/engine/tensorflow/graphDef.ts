@@ -1,4 +1,4 @@
-import { ProtoWriter } from "../protoWriter.js";
+import { ProtoWriter } from "../../storage/protoWriter.js";
 
 /** TensorFlow's DataType, the same number in its C API and in its protobufs. */
 export const TF_TYPES = { float32: 1, int32: 3, int64: 9, bool: 10 } as const;

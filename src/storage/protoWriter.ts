@@ -2,10 +2,11 @@ const encoder = new TextEncoder();
 
 /** Wire types of a protobuf field. */
 const VARINT = 0;
+const FIXED64 = 1;
 const LENGTH_DELIMITED = 2;
 const FIXED32 = 5;
 
-/** Writes a protobuf message: fields of four kinds are all that an ONNX model needs. */
+/** Writes a protobuf message: the kinds of fields that ONNX models, TensorFlow's graphs and TensorBoard's events have. */
 export class ProtoWriter {
   readonly #parts: Uint8Array[] = [];
   #length = 0;
@@ -22,6 +23,17 @@ export class ProtoWriter {
     const bytes = new Uint8Array(4);
     new DataView(bytes.buffer).setFloat32(0, value, true);
     this.#write(bytes);
+  }
+
+  /** A double field. */
+  double(field: number, value: number): void {
+    this.#tag(field, FIXED64);
+    this.#write(doubleBytes([value]));
+  }
+
+  /** A packed list of doubles. */
+  doubles(field: number, values: readonly number[]): void {
+    this.bytes(field, doubleBytes(values));
   }
 
   /** A bytes field; the bytes are not copied until `finish`. */
@@ -64,6 +76,13 @@ export class ProtoWriter {
     this.#parts.push(part);
     this.#length += part.byteLength;
   }
+}
+
+function doubleBytes(values: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(values.length * 8);
+  const view = new DataView(bytes.buffer);
+  for (const [i, value] of values.entries()) view.setFloat64(8 * i, value, true);
+  return bytes;
 }
 
 function varintBytes(value: bigint): Uint8Array {

@@ -1,0 +1,126 @@
+import { join } from "node:path";
+import type { Logger } from "../core/logger.js";
+import { appendText, fileExists, readText, writeTextAtomically } from "../io/textFile.js";
+import { LogFolder } from "./logFolder.js";
+import { yamlText } from "./yamlText.js";
+
+/** The rarer settings of a JSONLinesLogger. */
+export interface JSONLinesLoggerOptions {
+  /** Put before every metric's name, with a hyphen. */
+  readonly prefix?: string;
+}
+
+/** Writes metrics.jsonl, one object per row, and hparams.yaml: for jq, pandas.read_json(lines=True) and the like. */
+export class JSONLinesLogger implements Logger {
+  readonly #folder: LogFolder;
+  readonly #prefix: string;
+  #hparams: Readonly<Record<string, unknown>> = {};
+  #pending = "";
+  #rows = 0;
+  /** Whether an older metrics.jsonl has been dealt with. */
+  #hasStarted = false;
+  #writing: Promise<void> = Promise.resolve();
+
+  constructor(
+    saveDir: string,
+    name: string | null = "lightning_logs",
+    version: number | string | null = null,
+    options: JSONLinesLoggerOptions = {},
+  ) {
+    this.#folder = new LogFolder(saveDir, name, version);
+    this.#prefix = options.prefix ?? "";
+  }
+
+  get saveDir(): string {
+    return this.#folder.saveDir;
+  }
+  get name(): string {
+    return this.#folder.name;
+  }
+  /** Number or name of this run; when none was given, one more than the largest that is there. */
+  get version(): number | string {
+    return this.#folder.version;
+  }
+  get logDir(): string {
+    return this.#folder.path;
+  }
+  /** Where the rows go. */
+  get metricsFile(): string {
+    return join(this.logDir, "metrics.jsonl");
+  }
+
+  /** Rows of this run so far, those before a resume included. */
+  get rowCount(): number {
+    return this.#rows;
+  }
+
+  /** Go on with the rows that are there, without those of step `globalStep` and later, and without half a line. */
+  continueFrom(globalStep: number): Promise<void> {
+    return this.#cut((lines) => lines.filter((line) => stepOf(line) < globalStep));
+  }
+
+  /** Go on with the first `rows` rows of what is there. */
+  cutTo(rows: number): Promise<void> {
+    return this.#cut((lines) => lines.slice(0, rows));
+  }
+
+  async logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void> {
+    this.#hparams = { ...this.#hparams, ...hparams };
+    if (Object.keys(this.#hparams).length === 0) return;
+    await this.#inTurn(() => writeTextAtomically(join(this.logDir, "hparams.yaml"), yamlText(this.#hparams)));
+  }
+
+  /** JSON has no word for NaN and infinities: they are written as the text "NaN", "Infinity", "-Infinity". */
+  logMetrics(metrics: Readonly<Record<string, number>>, step: number): Promise<void> {
+    const prefix = this.#prefix === "" ? "" : `${this.#prefix}-`;
+    const named = Object.entries(metrics).map(
+      ([name, value]) => [prefix + name, Number.isFinite(value) ? value : String(value)] as const,
+    );
+    this.#rows += 1;
+    this.#pending += `${JSON.stringify({ step, ...Object.fromEntries(named) })}\n`;
+    return Promise.resolve();
+  }
+
+  save(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#pending === "") return;
+      const text = this.#pending;
+      // What an earlier run left in this folder is not this run's, unless it goes on.
+      if (this.#hasStarted) await appendText(this.metricsFile, text);
+      else await writeTextAtomically(this.metricsFile, text);
+      this.#hasStarted = true;
+      this.#pending = this.#pending.slice(text.length);
+    });
+  }
+
+  finalize(): Promise<void> {
+    return this.save();
+  }
+
+  #cut(keep: (lines: readonly string[]) => readonly string[]): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#hasStarted = true;
+      if (!(await fileExists(this.metricsFile))) return;
+      const lines = (await readText(this.metricsFile)).split("\n").slice(0, -1);
+      const kept = keep(lines);
+      this.#rows = kept.length;
+      await writeTextAtomically(this.metricsFile, kept.map((line) => `${line}\n`).join(""));
+    });
+  }
+
+  #inTurn(write: () => Promise<void>): Promise<void> {
+    const turn = this.#writing.then(write);
+    this.#writing = turn.catch(() => undefined); // whoever waits for this turn hears of it; the next one still runs
+    return turn;
+  }
+}
+
+/** Infinity where a line is none of ours: it goes. */
+function stepOf(line: string): number {
+  try {
+    const row = JSON.parse(line) as { readonly step?: unknown } | null;
+    return typeof row?.step === "number" ? row.step : Number.POSITIVE_INFINITY;
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
