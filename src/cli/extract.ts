@@ -1,26 +1,22 @@
 import type { CastDType } from "../checkpoint/castTensors.js";
 import { CAST_DTYPES, castTensors } from "../checkpoint/castTensors.js";
-import type { Checkpoint, StateDict } from "../checkpoint/checkpoint.js";
 import { dumpCheckpoint, dumpStateDict } from "../checkpoint/dumpCheckpoint.js";
 import type { Extraction, Selection } from "../checkpoint/extractCheckpoint.js";
 import { extractStateDict } from "../checkpoint/extractCheckpoint.js";
-import { findValue } from "../checkpoint/findValue.js";
 import { isTensorFormat } from "../checkpoint/formatLimits.js";
 import { mappedTensors } from "../checkpoint/mapTensors.js";
-import { isFlat, namedTensors } from "../checkpoint/namedTensors.js";
+import { isFlat } from "../checkpoint/namedTensors.js";
 import type { OpenedFile } from "../checkpoint/openCheckpoint.js";
 import { openCheckpoint } from "../checkpoint/openCheckpoint.js";
-import { parseCheckpoint } from "../checkpoint/parseCheckpoint.js";
 import type { PlainNote } from "../checkpoint/plainTree.js";
 import { plainTree } from "../checkpoint/plainTree.js";
 import { parseRenameRule } from "../checkpoint/renameRule.js";
+import type { StatePart } from "../checkpoint/statePart.js";
+import { statePartOf } from "../checkpoint/statePart.js";
 import { weightsOnlyCheckpoint } from "../checkpoint/weightsOnlyCheckpoint.js";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { didYouMean } from "../nearest.js";
-import { keyText } from "../pickle/convert.js";
-import { PyDict } from "../pickle/values.js";
-import type { PyValue } from "../pickle/values.js";
 import type { ExtractOptions } from "./extractOptions.js";
 import { reportExtraction } from "./extractReport.js";
 import { locateCheckpoint } from "./locate.js";
@@ -38,7 +34,7 @@ export async function runExtract(options: ExtractOptions, terminal: Terminal): P
   const { path: input } = await locateCheckpoint(options.ckpt ?? ".", terminal);
   const file = await openCheckpoint(input);
   try {
-    const part = partOf(file, options.key);
+    const part = statePartOf(file, options.key);
     const extraction = cast(extractStateDict(part.stateDict, selection), dtype);
     const { output: path, format, force } = options;
     const output = await chooseOutput({ input, part: partName(options), output: path, format, fallback: "pt", force });
@@ -80,44 +76,6 @@ async function selectionOf({ rename, map, ...options }: ExtractOptions): Promise
   };
 }
 
-/** The part of a file that tensors are taken from. */
-interface Part {
-  readonly stateDict: StateDict;
-  /** The value that --key led to; absent for the state_dict itself. */
-  readonly value?: PyValue;
-  readonly checkpoint: Checkpoint | undefined;
-}
-
-function partOf(file: OpenedFile, key: string | undefined): Part {
-  const checkpoint = file.root instanceof PyDict ? parseCheckpoint(file.root, file.path) : undefined;
-  if (key === undefined) {
-    const stateDict = checkpoint?.stateDict;
-    if (stateDict !== undefined && (stateDict.order?.length ?? stateDict.tensors.size) > 0) {
-      return { stateDict, checkpoint };
-    }
-    throw noStateDict(file.root);
-  }
-  const { value, path } = findValue(file.root, key);
-  const name = /(?:\["?|\.)([^[\].]+?)"?\]?$/u.exec(path)?.[1] ?? path;
-  const stateDict = namedTensors(value, name);
-  if (stateDict.tensors.size > 0) return { stateDict, value, checkpoint };
-  throw new LtrainError("key.missing", `there are no tensors in ${path}`, {
-    hint: "`ltrain inspect --tree` shows where they are",
-  });
-}
-
-function noStateDict(root: PyValue): LtrainError {
-  const entries = root instanceof PyDict ? [...root] : [];
-  const other =
-    entries.find(([, value]) => isFlat(value)) ?? entries.find(([, value]) => namedTensors(value, "").tensors.size > 0);
-  return new LtrainError("key.missing", "there is no state_dict here, so there is no key to extract", {
-    hint:
-      other === undefined
-        ? "`ltrain inspect` shows what the file has"
-        : `there are tensors under --key ${keyText(other[0])}`,
-  });
-}
-
 function cast(extraction: Extraction, dtype: CastDType | undefined): Extraction {
   if (dtype === undefined) return extraction;
   const { stateDict } = extraction;
@@ -126,7 +84,7 @@ function cast(extraction: Extraction, dtype: CastDType | undefined): Extraction 
 
 interface Source {
   readonly file: OpenedFile;
-  readonly part: Part;
+  readonly part: StatePart;
   readonly extraction: Extraction;
   readonly options: ExtractOptions;
   readonly dtype: CastDType | undefined;

@@ -1,7 +1,7 @@
 import type { HostTensor } from "../storage/hostTensor.js";
 import type { Tensor } from "../tensor/tf.js";
 import type { Variable } from "../tensor/variable.js";
-import { loadState } from "./loadState.js";
+import { loadState, type IncompatibleKeys } from "./loadState.js";
 import { Buffer, Parameter } from "./parameter.js";
 
 /** Anything a Sequential can hold: a module with one tensor in and one out. */
@@ -70,10 +70,15 @@ export abstract class Module {
 
   /**
    * Take the values of a state_dict. Everything is compared before anything is written; names and shapes that do not
-   * fit are checkpoint.mismatch, all of them in one message.
+   * fit are checkpoint.mismatch, all of them in one message; gives the names that were let pass, as torch's
+   * load_state_dict does.
    */
-  loadState(entries: ReadonlyMap<string, HostTensor>, write: WriteVariable, options: LoadStateOptions = {}): void {
-    loadState(this.constructor.name, this.state(), entries, write, options.strict ?? true);
+  loadState(
+    entries: ReadonlyMap<string, HostTensor>,
+    write: WriteVariable,
+    options: LoadStateOptions = {},
+  ): IncompatibleKeys {
+    return loadState(this.constructor.name, this.state(), entries, write, options.strict ?? true);
   }
 
   /** Training mode for this module and all below it. */
