@@ -7,9 +7,12 @@ export interface Logger {
   logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void>;
   /** Rows of this run so far, those before a resume included. */
   readonly rowCount?: number;
-  /** Before the first row of a resumed run: go on with what is there, without the rows from step `globalStep` on. */
-  continueFrom?(globalStep: number): Promise<void>;
-  /** Go on with the first `rows` rows of what is there. */
+  /**
+   * Before the first row of a resumed run: go on with the first `rows` rows of what is there; where nobody counted them,
+   * without those from step `globalStep` on.
+   */
+  continueFrom?(globalStep: number, rows?: number | null): Promise<void>;
+  /** Take back all rows of this run but the first `rows`. */
   cutTo?(rows: number): Promise<void>;
   /** One row of metrics at one 0-based step; `epoch` is among them, as Lightning puts it there. */
   logMetrics(metrics: Readonly<Record<string, number>>, step: number): Promise<void>;

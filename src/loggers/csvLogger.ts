@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { pythonFloat } from "../pickle/pythonFloat.js";
 import type { Logger } from "../core/logger.js";
-import { appendText, fileExists, makeFolder, readText, removeFile, writeTextAtomically } from "../io/textFile.js";
+import { appendDurably } from "../io/durableAppend.js";
+import { fileExists, makeFolder, readText, removeFile, writeTextAtomically } from "../io/textFile.js";
 import { csvLine, csvRows } from "./csvTable.js";
 import { LogFolder } from "./logFolder.js";
 import { yamlText } from "./yamlText.js";
@@ -27,6 +28,10 @@ export class CSVLogger implements Logger {
   #hparams: Readonly<Record<string, unknown>> = {};
   #columns: string[] = [];
   #pending: Row[] = [];
+  /** Rows of this run that are in the file. */
+  #written = 0;
+  /** Whether an append failed, of which a part may be there. */
+  #isTorn = false;
   /** Whether an older metrics.csv has been dealt with. */
   #hasStarted = false;
   /** One write at a time, in order. */
@@ -62,16 +67,25 @@ export class CSVLogger implements Logger {
     return join(this.logDir, "metrics.csv");
   }
 
-  /** Go on with the metrics.csv that is there, without the rows of step `globalStep` and later, instead of starting over. */
-  async continueFrom(globalStep: number): Promise<void> {
+  get rowCount(): number {
+    return this.#written + this.#pending.length;
+  }
+
+  /**
+   * Go on with the metrics.csv that is there instead of starting over: with its first `rows` rows or, where nobody
+   * counted them, without the rows of step `globalStep` and later.
+   */
+  async continueFrom(globalStep: number, rows: number | null = null): Promise<void> {
     await this.#inTurn(async () => {
       this.#hasStarted = true;
-      if (!(await fileExists(this.metricsFile))) return;
-      const rows = csvRows(await readText(this.metricsFile));
-      this.#columns = [...(rows[0]?.keys() ?? [])];
-      const kept = rows.filter((row) => Number(row.get("step")) < globalStep);
-      if (kept.length === 0) await removeFile(this.metricsFile);
-      else await this.#rewrite(kept);
+      await this.#keep((row, index) => (rows === null ? Number(row.get("step")) < globalStep : index < rows));
+    });
+  }
+
+  async cutTo(rows: number): Promise<void> {
+    await this.#inTurn(async () => {
+      if (rows < this.#written) await this.#keep((_, index) => index < rows);
+      this.#pending = this.#pending.slice(0, Math.max(0, rows - this.#written));
     });
   }
 
@@ -99,11 +113,12 @@ export class CSVLogger implements Logger {
       if (this.#pending.length === 0) return;
       await this.#startOver();
       const rows = [...this.#pending];
-      const exists = await fileExists(this.metricsFile);
-      const isWider = this.#widen(rows);
-      if (!exists) await writeTextAtomically(this.metricsFile, this.#header() + this.#lines(rows));
-      else if (isWider) await this.#rewrite([...csvRows(await readText(this.metricsFile)), ...rows]);
-      else await appendText(this.metricsFile, this.#lines(rows));
+      const mustRewrite = this.#widen(rows) || this.#isTorn || !(await fileExists(this.metricsFile));
+      this.#isTorn = true;
+      if (mustRewrite) await this.#rewrite([...(await this.#writtenRows()), ...rows]);
+      else await appendDurably(this.metricsFile, this.#lines(rows));
+      this.#isTorn = false;
+      this.#written += rows.length;
       this.#pending = this.#pending.slice(rows.length); // rows logged meanwhile wait for the next time
     });
   }
@@ -125,6 +140,22 @@ export class CSVLogger implements Logger {
     const before = this.#columns.length;
     this.#columns = [...new Set([...this.#columns, ...rows.flatMap((row) => [...row.keys()])])].sort();
     return this.#columns.length > before;
+  }
+
+  async #writtenRows(): Promise<Row[]> {
+    if (!(await fileExists(this.metricsFile))) return [];
+    return csvRows(await readText(this.metricsFile)).slice(0, this.#written);
+  }
+
+  /** Leave out rows of the file, and the columns that only they had. */
+  async #keep(isKept: (row: Row, index: number) => boolean): Promise<void> {
+    if (!(await fileExists(this.metricsFile))) return;
+    const kept = csvRows(await readText(this.metricsFile)).filter(isKept);
+    const named = kept.flatMap((row) => [...row].flatMap(([name, cell]) => (cell === "" ? [] : [name])));
+    this.#columns = [...new Set(named)].sort();
+    this.#written = kept.length;
+    if (kept.length === 0) await removeFile(this.metricsFile);
+    else await this.#rewrite(kept);
   }
 
   async #rewrite(rows: readonly Row[]): Promise<void> {

@@ -2,18 +2,20 @@ import type { BatchTree } from "../core/batch.js";
 import { assembleBatch, batchSizeOf, flattenBatch } from "../core/batch.js";
 import type { DataLoader } from "../data/dataLoader.js";
 import type { StepFunction } from "../engine/executor.js";
-import type { Module } from "../nn/module.js";
 import { defaultGenerator } from "../tensor/generator.js";
 import type { Tensor } from "../tensor/tf.js";
 import type { Batch } from "../data/batch.js";
 import { callHooks } from "./callHooks.js";
+import { evalMode } from "./evalMode.js";
+import type { EvaluationStage } from "./evaluationStage.js";
+import { EVALUATION_STAGES } from "./evaluationStage.js";
 import { OTHER_BATCH } from "./hostWatch.js";
-import type { LoopContext } from "./loopContext.js";
+import type { EvaluationContext } from "./loopContext.js";
 import { BatchProgress } from "./progress.js";
 import { Results } from "./results.js";
 import { StepLogs } from "./stepLogs.js";
 import { StepRunner } from "./stepRunner.js";
-import { userFailure } from "./userFailure.js";
+import { placeOf, userFailure } from "./userFailure.js";
 
 /** What a run of the loop belongs to. */
 export interface EvaluationSituation {
@@ -25,26 +27,37 @@ export interface EvaluationSituation {
   readonly step: number;
 }
 
-/** Validation batches. */
+/** Validation or test batches. */
 export class EvaluationLoop {
+  readonly stage: EvaluationStage;
   readonly progress = new BatchProgress();
   readonly results = new Results(false);
   /** Where the batches come from; null until it is asked for, and when there is no validation. */
   loader: DataLoader | null = null;
   /** Batches of a whole run, after limits. */
   numBatches = 0;
+  /** Batches over the whole training: the step of rows that a batch logs. */
+  batchesSeen = 0;
 
-  readonly #context: LoopContext;
+  /** What the last run that came to its end logged, as the loggers got it. */
+  logged: ReadonlyMap<string, number> = new Map();
+
+  readonly #context: EvaluationContext;
   readonly #situation: () => EvaluationSituation;
   readonly #logs: StepLogs;
   readonly #runner: StepRunner;
-  #batchesSeen = 0;
 
-  constructor(context: LoopContext, situation: () => EvaluationSituation) {
+  constructor(
+    context: EvaluationContext,
+    situation: () => EvaluationSituation,
+    stage: EvaluationStage = "validation",
+  ) {
+    this.stage = stage;
     this.#context = context;
     this.#situation = situation;
-    this.#logs = new StepLogs("validationStep", false, this.results);
-    this.#runner = new StepRunner(context, { name: "validationStep", build: (tree) => this.#step(tree) });
+    const { step } = this.#names;
+    this.#logs = new StepLogs(step, false, this.results);
+    this.#runner = new StepRunner(context, { name: step, build: (tree) => this.#step(tree) });
   }
 
   /**
@@ -72,11 +85,11 @@ export class EvaluationLoop {
   /** How to go back to this moment. */
   #remember(): () => Promise<void> {
     const random = defaultGenerator.getState();
-    const batchesSeen = this.#batchesSeen;
+    const batchesSeen = this.batchesSeen;
     const loggers = this.#context.trainer.loggers.map((logger) => [logger, logger.rowCount] as const);
     return async () => {
       defaultGenerator.setState(random);
-      this.#batchesSeen = batchesSeen;
+      this.batchesSeen = batchesSeen;
       for (const [logger, rows] of loggers) {
         if (rows !== undefined && logger.rowCount !== rows) await logger.cutTo?.(rows);
       }
@@ -89,8 +102,8 @@ export class EvaluationLoop {
     const restoreModes = evalMode(context.module);
     const batches = loader.iterate();
     try {
-      await callHooks(context, "onValidationStart", []);
-      await callHooks(context, "onValidationEpochStart", []);
+      await callHooks(context, this.#names.start, []);
+      await callHooks(context, this.#names.epochStart, []);
       for (let i = 0; i < numBatches; i += 1) {
         const next = await this.#fetch(() => context.interruption.orNull(batches.next()), i);
         if (next === null) return false;
@@ -100,9 +113,9 @@ export class EvaluationLoop {
       }
       await this.#logs.settle();
       if (!sanityChecking) context.board.show(this.results.metrics(false));
-      await callHooks(context, "onValidationEpochEnd", []);
+      await callHooks(context, this.#names.epochEnd, []);
       if (!sanityChecking) await this.#logEpoch();
-      await callHooks(context, "onValidationEnd", []);
+      await callHooks(context, this.#names.end, []);
       return true;
     } finally {
       await batches.return();
@@ -121,7 +134,7 @@ export class EvaluationLoop {
     try {
       return await next();
     } catch (error) {
-      throw userFailure(error, `the validation data in ${this.#place(batchIdx)}`);
+      throw userFailure(error, `the ${this.stage} data in ${this.#place(batchIdx)}`);
     }
   }
 
@@ -130,16 +143,16 @@ export class EvaluationLoop {
     const flat = flattenBatch(batch);
     context.hookLogs.batchSize = batchSizeOf(flat);
     this.progress.increment("ready");
-    await callHooks(context, "onValidationBatchStart", [batchIdx]);
+    await callHooks(context, this.#names.batchStart, [batchIdx]);
     this.progress.increment("started");
     try {
       const { outputs } = await this.#runner.run(flat);
       await this.#logs.add(outputs, batchSizeOf(flat));
     } catch (error) {
-      throw userFailure(error, `${context.module.constructor.name}.validationStep in ${this.#place(batchIdx)}`);
+      throw userFailure(error, `${context.module.constructor.name}.${this.#names.step} in ${this.#place(batchIdx)}`);
     }
     this.progress.increment("processed");
-    await callHooks(context, "onValidationBatchEnd", [batchIdx]);
+    await callHooks(context, this.#names.batchEnd, [batchIdx]);
     this.progress.increment("completed");
     if (!sanityChecking) await this.#logBatch();
   }
@@ -150,9 +163,9 @@ export class EvaluationLoop {
       await this.#logs.settle();
       const views = this.results.metrics(true);
       this.#context.board.show(views);
-      await this.#context.board.writeBatchRow(views.log, this.#batchesSeen);
+      await this.#context.board.writeBatchRow(views.log, this.batchesSeen);
     }
-    this.#batchesSeen += 1;
+    this.batchesSeen += 1;
   }
 
   async #logEpoch(): Promise<void> {
@@ -162,14 +175,19 @@ export class EvaluationLoop {
     await board.writeRow(views.log, trainer.currentEpoch, this.#situation().step);
   }
 
+  get #names(): (typeof EVALUATION_STAGES)[EvaluationStage] {
+    return EVALUATION_STAGES[this.stage];
+  }
+
   #step(tree: BatchTree): StepFunction {
     const { module } = this.#context;
+    const { step } = this.#names;
     return (inputs, recording) => {
       const batch = assembleBatch(tree, inputs);
       const outputs: Record<string, Tensor> = {};
       const index = this.progress.current.ready - 1;
       const batchIdx = recording === "again" ? index + OTHER_BATCH : index;
-      module.withLogSink(this.#logs.sink(outputs), () => module.validationStep?.(batch, batchIdx));
+      module.withLogSink(this.#logs.sink(outputs), () => module[step]?.(batch, batchIdx));
       return outputs;
     };
   }
@@ -179,13 +197,4 @@ export class EvaluationLoop {
       ? `the sanity check, batch ${batchIdx}`
       : `epoch ${this.#context.trainer.currentEpoch}, batch ${batchIdx}`;
   }
-}
-
-/** Put every module into evaluation mode; gives back what puts each into its own mode again. */
-function evalMode(module: Module): () => void {
-  const modes = module.namedModules().map(([, each]) => [each, each.training] as const);
-  module.eval();
-  return () => {
-    for (const [each, training] of modes) each.training = training;
-  };
 }

@@ -2,6 +2,7 @@ import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
 import type { Callback } from "../core/callback.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
 import type { LightningModule } from "../core/lightningModule.js";
+import type { Logger } from "../core/logger.js";
 import type { Stage, TrainerState } from "../core/trainerState.js";
 import type { DataLoader } from "../data/dataLoader.js";
 import type { Executor } from "../engine/executor.js";
@@ -93,6 +94,9 @@ export class FitRun implements LoopContext, LiveState {
   get logDir(): string {
     return this.trainer.logDir;
   }
+  get loggers(): readonly Logger[] {
+    return this.trainer.loggers;
+  }
   get engine(): string {
     return this.executor.engine;
   }
@@ -154,6 +158,8 @@ export class FitRun implements LoopContext, LiveState {
   /** Write this moment; whoever asked for it hears when it is durable. */
   async saveCheckpoint(io: CheckpointIO, path: string, weightsOnly: boolean): Promise<void> {
     if (!this.#isOver) await this.epochLoop.settle();
+    // The checkpoint counts the loggers' rows: they must be there when it is.
+    for (const logger of this.loggers) await logger.save();
     const checkpoint = await captureCheckpoint(this, weightsOnly);
     if (!weightsOnly) {
       for (const callback of this.callbacks) {

@@ -49,7 +49,7 @@ export class FitStart {
     const { run, ltrain, lateEpoch } = this.#restored;
     for (const logger of run.trainer.loggers) {
       if (ltrain !== null && isSameRun(logger, this.#parts.ckptPath, ltrain.logDir)) {
-        await logger.continueFrom?.(run.trainer.globalStep);
+        await logger.continueFrom?.(run.trainer.globalStep, ltrain.rowsOf(logger));
       }
     }
     this.#restoreData(run, ltrain, loader);

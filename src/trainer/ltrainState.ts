@@ -1,3 +1,4 @@
+import type { Logger } from "../core/logger.js";
 import type { DataLoader } from "../data/dataLoader.js";
 import { LtrainError } from "../errors.js";
 import type { FitLoop } from "../loops/fitLoop.js";
@@ -20,6 +21,7 @@ export interface LtrainParts {
   readonly board: MetricsBoard;
   readonly logDir: string;
   readonly engine: string;
+  readonly loggers: readonly Logger[];
   readonly config: Readonly<Record<string, unknown>> | null;
   /** Brings a Variable to the host. */
   readonly read: (variable: Variable) => Promise<HostTensor>;
@@ -30,12 +32,15 @@ export async function dumpLtrain(parts: LtrainParts, weightsOnly: boolean): Prom
   const { fitLoop, board, logDir, engine, config } = parts;
   const own = PyDict.from({ version: LTRAIN_VERSION, config: fromPlain(config), log_dir: logDir, engine });
   if (weightsOnly) return own;
+  const counted = parts.loggers.filter(({ rowCount }) => rowCount !== undefined);
   const { batches, epochLoop } = fitLoop;
   // A batch that was handed out and not trained is handed out again.
   const trained = Math.min(batches?.batches ?? 0, epochLoop.batchProgress.current.processed);
   own
     .set("rng_state", storedTensor(epochLoop.randomState))
     .set("data", PyDict.from({ train: batches?.state(trained) ?? null }))
+    .set("logger_rows", new PyDict(counted.map((logger) => [loggerKey(logger), logger.rowCount ?? 0])))
+    .set("val_batches_seen", epochLoop.validation.batchesSeen)
     .set("results", epochLoop.results.stateDict())
     .set("callback_metrics", dumpMetrics(board.callbackMetrics))
     .set("progress_bar_metrics", dumpMetrics(board.progressBarMetrics));
@@ -46,10 +51,17 @@ export async function dumpLtrain(parts: LtrainParts, weightsOnly: boolean): Prom
   return own.set("accumulated", PyDict.from({ batches: window.size, gradients }));
 }
 
+/** What a logger's rows are counted under. */
+function loggerKey(logger: Logger): string {
+  return `${logger.constructor.name} ${logger.name}`;
+}
+
 /** What a checkpoint's `ltrain` entry says, checked before anything is changed by it. */
 export interface LtrainState {
   /** Folder of the run that wrote it; "" when there was none. */
   readonly logDir: string;
+  /** Rows that a logger had when the checkpoint was written; null where nobody counted them. */
+  rowsOf(logger: Logger): number | null;
   /** Put the metrics up again, also the half-gathered ones of an unfinished epoch. */
   restoreMetrics(fitLoop: FitLoop, board: MetricsBoard): void;
   /**
@@ -82,9 +94,13 @@ export async function readLtrain(entry: PyDict): Promise<LtrainState> {
   const accumulated = dictAt(entry, "accumulated");
   const gradients = await readGradients(accumulated);
   const logDir = entry.get("log_dir");
+  const rows = dictAt(entry, "logger_rows");
+  const batchesSeen = entry.get("val_batches_seen");
   return {
     logDir: typeof logDir === "string" ? logDir : "",
+    rowsOf: (logger) => asNumber(rows?.get(loggerKey(logger))) ?? null,
     restoreMetrics(fitLoop, board) {
+      fitLoop.epochLoop.validation.batchesSeen = asNumber(batchesSeen) ?? 0;
       board.show({ callback: callbackMetrics, progressBar: progressBarMetrics, log: new Map() });
       if (results !== null) fitLoop.epochLoop.results.loadStateDict(results);
     },
