@@ -54,7 +54,9 @@ export function histogramEvent(tag: string, histogram: Histogram, moment: Moment
     proto.text(VALUE.tag, tag);
     proto.message(VALUE.histo, (body) => {
       const { min, max, count, sum, sumSquares, limits, counts } = histogram;
-      for (const [index, number] of [min, max, count, sum, sumSquares].entries()) body.double(index + 1, number);
+      for (const [index, number] of [min, max, count, sum, sumSquares].entries()) {
+        if (number !== 0) body.double(index + 1, number); // proto3 leaves out what is 0
+      }
       body.doubles(6, limits);
       body.doubles(7, counts);
     });
@@ -105,7 +107,7 @@ export function hparamsEvents(
 export function sessionEndEvent(status: SessionStatus, moment: Moment): Uint8Array {
   return hparamsEvent("_hparams_/session_end_info", moment, (data) => {
     data.message(HPARAMS.sessionEnd, (body) => {
-      body.varint(1, STATUS[status]);
+      if (status !== "unknown") body.varint(1, STATUS[status]);
       body.double(2, moment.wallTime);
     });
   });
@@ -120,8 +122,7 @@ function writeValue(proto: ProtoWriter, value: HparamScalar): void {
 }
 
 function hparamsEvent(tag: string, moment: Moment, write: (data: ProtoWriter) => void): Uint8Array {
-  const data = new ProtoWriter();
-  data.varint(1, 0); // the plugin's data version
+  const data = new ProtoWriter(); // of version 0 of the plugin's data, which proto3 leaves out
   write(data);
   const value = (proto: ProtoWriter): void => {
     proto.text(VALUE.tag, tag);
@@ -147,7 +148,7 @@ function summaryEvent(values: readonly ((proto: ProtoWriter) => void)[], moment:
 function event({ step, wallTime }: Moment, write: (proto: ProtoWriter) => void): Uint8Array {
   const proto = new ProtoWriter();
   proto.double(EVENT.wallTime, wallTime);
-  proto.varint(EVENT.step, step);
+  if (step !== 0) proto.varint(EVENT.step, step);
   write(proto);
   const body = proto.finish();
   const record = new Uint8Array(body.byteLength + 16);
