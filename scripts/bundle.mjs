@@ -1,6 +1,6 @@
 // Puts the commands that only look at files, and commander and cli-table3 with them, into one script, dist/cli/bundle.cjs,
 // and keeps beside it what V8 compiled of it, dist/cli/bundle.cache. Loading sixty modules one by one takes longer than
-// reading a checkpoint does. src/cli/start.ts uses both, and does without either.
+// reading a checkpoint does. bin/ltrain.js uses both, and does without either.
 import { readFileSync, rmSync, writeFileSync, existsSync, mkdtempSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
@@ -54,13 +54,13 @@ function addModule(file) {
   if (modules.has(name)) return name;
   modules.set(name, "");
   const inside = (specifier) => JSON.stringify(addModule(join(dirname(file), specifier)));
-  const outside = (specifier) => pathToFileURL(join(dirname(file), specifier)).href;
+  const outside = (specifier) => `__base + ${JSON.stringify(nameOf(join(dirname(file), specifier)))}`;
   let text = textOf(file).replace(DYNAMIC, (whole, specifier) => {
     if (PACKAGES.has(specifier)) return `__later(${JSON.stringify(addPackage(specifier, file))}, true)`;
     if (!isLocal(specifier)) return whole;
     if (isLight(join(dirname(file), specifier))) return `__later(${inside(specifier)})`;
     elsewhere.push(basename(specifier, ".js"));
-    return `import(${JSON.stringify(outside(specifier))})`;
+    return `import(${outside(specifier)})`;
   });
   text = text.replace(/\bimport\.meta\.url\b/g, `__url(${JSON.stringify(name)})`);
   // import() stays what it is: what is not in the bundle is a module.
@@ -70,6 +70,8 @@ function addModule(file) {
   });
   const code = outputText.replace(/\brequire\("([^"]+)"\)/g, (whole, specifier) => {
     if (isLocal(specifier)) return `__module(${inside(specifier)})`;
+    // node's own modules are loaded when something of them is used: zlib and the promises of fs take milliseconds.
+    if (isBuiltin(specifier)) return `__lazy(${JSON.stringify(specifier)})`;
     return PACKAGES.has(specifier) ? `__module(${JSON.stringify(addPackage(specifier, file))})` : whole;
   });
   modules.set(name, code);
@@ -156,10 +158,7 @@ async function writeSample(path) {
 rmSync(CACHE, { force: true });
 const text = bundle();
 writeFileSync(OUTPUT, text);
-const script = new vm.Script(text, {
-  filename: OUTPUT,
-  importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-});
+const script = new vm.Script(text, { filename: OUTPUT });
 const program = script.runInThisContext()(createRequire(OUTPUT), (name) => import(name), pathToFileURL(DIST).href);
 await warmUp(program);
 writeFileSync(CACHE, script.createCachedData());

@@ -20,9 +20,10 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const json = args.includes("--json");
   const debug = args.includes("--debug");
   let exitCode = 0;
-  const program = createProgram(terminal, (code) => {
+  const done = (code: number): void => {
     exitCode = code;
-  });
+  };
+  const program = createProgram(terminal, done, args[0]);
   try {
     if (args.length === 0) {
       program.outputHelp({ error: true });

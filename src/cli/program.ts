@@ -30,8 +30,11 @@ export interface ResumeCommandOptions extends TrainCommandOptions {
   readonly ckpt?: string;
 }
 
-/** The ltrain program; `done` hears the exit code of the command that ran. Each command is loaded when it is asked for. */
-export function createProgram(terminal: Terminal, done: (exitCode: number) => void): Command {
+/**
+ * The ltrain program; `done` hears the exit code of the command that ran. Each command is loaded when it is asked for,
+ * and where `only` names one, only that one is described: the options of all of them take milliseconds to set up.
+ */
+export function createProgram(terminal: Terminal, done: (exitCode: number) => void, only?: string): Command {
   const program = new Command("ltrain")
     .description("PyTorch Lightning's training run and checkpoint, without Python")
     .version(packageVersion(), "-V, --version", "print the version")
@@ -57,18 +60,26 @@ export function createProgram(terminal: Terminal, done: (exitCode: number) => vo
     .exitOverride()
     .showSuggestionAfterError(true)
     .addHelpText("after", EXIT_CODES);
-  addTrain(program, terminal, done);
-  addResume(program, terminal, done);
-  addInspect(program, terminal, done);
-  addExtract(program, terminal, done);
-  addConvert(program, terminal, done);
-  addSanitize(program, terminal, done);
-  addVerify(program, terminal, done);
-  addDiff(program, terminal, done);
-  addSchema(program, terminal, done);
-  addDoctor(program, terminal, done);
+  const add = only === undefined ? undefined : COMMANDS.get(only);
+  for (const addCommand of add === undefined ? COMMANDS.values() : [add]) addCommand(program, terminal, done);
   return program;
 }
+
+type AddCommand = (program: Command, terminal: Terminal, done: (exitCode: number) => void) => void;
+
+/** In the order of the help. */
+const COMMANDS: ReadonlyMap<string, AddCommand> = new Map([
+  ["train", addTrain],
+  ["resume", addResume],
+  ["inspect", addInspect],
+  ["extract", addExtract],
+  ["convert", addConvert],
+  ["sanitize", addSanitize],
+  ["verify", addVerify],
+  ["diff", addDiff],
+  ["schema", addSchema],
+  ["doctor", addDoctor],
+]);
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 training failed, 2 usage or config, 3 file not what it should be, 4 not there,

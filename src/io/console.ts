@@ -1,3 +1,6 @@
+import { fstatSync, writeSync } from "node:fs";
+import { errnoOf } from "./systemError.js";
+
 /** One of the two streams of a terminal, or what stands in for it. */
 export interface ConsoleStream {
   readonly isTTY: boolean;
@@ -29,13 +32,62 @@ export function wantsColor(environment: Readonly<Record<string, string | undefin
 
 /** The terminal of this process; `color` is what the user said outright. */
 export function processTerminal(color?: boolean): Terminal {
-  return { stdout: processStream(process.stdout, color), stderr: processStream(process.stderr, color) };
+  return { stdout: processStream("stdout", color), stderr: processStream("stderr", color) };
+}
+
+const DESCRIPTORS = { stdout: 1, stderr: 2 } as const;
+
+/**
+ * Into a file or a pipe is written at once, which is what node's own streams do there too: to load them takes longer
+ * than to read the directory of a checkpoint.
+ */
+function processStream(name: "stdout" | "stderr", color: boolean | undefined): ConsoleStream {
+  return mayBeTerminal(DESCRIPTORS[name]) ? nodeStream(process[name], color) : plainStream(name, color);
+}
+
+function mayBeTerminal(descriptor: number): boolean {
+  try {
+    const status = fstatSync(descriptor);
+    return !status.isFile() && !status.isFIFO() && !status.isSocket();
+  } catch {
+    return true; // closed, perhaps: node's stream knows what to do then
+  }
+}
+
+function plainStream(name: "stdout" | "stderr", color: boolean | undefined): ConsoleStream {
+  let readerIsGone = false;
+  /** Takes over when the pipe is full and was made not to wait. */
+  let rest: ConsoleStream | undefined;
+  const write = (text: string): void => {
+    const bytes = Buffer.from(text);
+    let done = 0;
+    try {
+      while (done < bytes.byteLength) done += writeSync(DESCRIPTORS[name], bytes, done);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "EAGAIN") {
+        rest = nodeStream(process[name], color);
+        process[name].write(bytes.subarray(done)); // from where it stopped, be it inside a character
+      } else if (errno === "EPIPE" || errno === "EOF") readerIsGone = true;
+      else throw error;
+    }
+  };
+  return {
+    isTTY: false,
+    columns: COLUMNS_WITHOUT_TERMINAL,
+    hasColor: color ?? wantsColor(process.env, false),
+    write: (text) => {
+      if (rest !== undefined) rest.write(text);
+      else if (!readerIsGone) write(text);
+    },
+    drained: () => rest?.drained() ?? Promise.resolve(!readerIsGone),
+  };
 }
 
 /** `isTTY` and `columns` are absent where there is no terminal, whatever their types say. */
 type MaybeTerminal = Omit<NodeJS.WriteStream, "isTTY" | "columns"> & { isTTY?: boolean; columns?: number };
 
-function processStream(stream: MaybeTerminal, color: boolean | undefined): ConsoleStream {
+function nodeStream(stream: MaybeTerminal, color: boolean | undefined): ConsoleStream {
   let readerIsGone = false;
   // `ltrain inspect x | head -1` ends the pipe early. That is no failure of ours, and no reason to end a training run
   // whose log reader has gone: what follows is written to nobody.

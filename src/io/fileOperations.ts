@@ -1,32 +1,15 @@
-import type { Stats } from "node:fs";
-import { constants } from "node:fs";
-import * as fs from "node:fs/promises";
+import { constants, promises as fs, statSync } from "node:fs";
 import { dirname } from "node:path";
+import type { FileStatus, OpenFile } from "./openFile.js";
+import { statusOf } from "./openFile.js";
+import { ReadOnlyFile } from "./readOnlyFile.js";
 
-/** What is known of a path without opening it. */
-export interface FileStatus {
-  readonly kind: "file" | "folder" | "other";
-  readonly byteLength: number;
-  /** Milliseconds since 1970. */
-  readonly modified: number;
-  /** Device and inode: two paths with the same identity are one file. */
-  readonly identity: string;
-}
+export type { FileStatus, OpenFile } from "./openFile.js";
 
 /** One name in a folder. */
 export interface FolderEntry {
   readonly name: string;
   readonly kind: "file" | "folder" | "other";
-}
-
-/** An open file; every method may do less than it was asked and says how much. */
-export interface OpenFile {
-  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number>;
-  /** Write some of `bytes` at the current position and say how many. */
-  write(bytes: Uint8Array): Promise<number>;
-  status(): Promise<FileStatus>;
-  sync(): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** How a file is opened: to read, to create what must not be there yet, to replace, or to add at the end. */
@@ -58,16 +41,6 @@ export interface FileOperations {
 
 const FLAGS = { create: "wx", replace: "w", append: "a" } as const satisfies Record<Exclude<OpenMode, "read">, string>;
 
-/** What node says of a path or a file. */
-export function statusOfStats(stats: Stats): FileStatus {
-  return {
-    kind: stats.isFile() ? "file" : stats.isDirectory() ? "folder" : "other",
-    byteLength: stats.size,
-    modified: stats.mtimeMs,
-    identity: `${stats.dev}:${stats.ino}`,
-  };
-}
-
 /** The real file system. */
 export const nodeFiles: FileOperations = {
   async open(path, mode) {
@@ -76,13 +49,13 @@ export const nodeFiles: FileOperations = {
     return {
       read: async (buffer, offset, length, position) => (await handle.read(buffer, offset, length, position)).bytesRead,
       write: async (bytes) => (await handle.write(bytes, 0, bytes.byteLength, null)).bytesWritten,
-      status: async () => statusOfStats(await handle.stat()),
+      status: async () => statusOf(await handle.stat()),
       sync: () => handle.sync(),
       close: () => handle.close(),
     };
   },
   // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a promise's failure
-  status: async (path) => statusOfStats(statSync(path)),
+  status: async (path) => statusOf(statSync(path)),
   rename: (from, to) => fs.rename(from, to),
   unlink: (path) => fs.unlink(path),
   async makeFolder(path) {

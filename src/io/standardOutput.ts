@@ -4,6 +4,7 @@ import { systemError } from "./systemError.js";
 
 /** Standard output as a sink of bytes; a reader that is slow slows the writer down, one that is gone ends him. */
 export function standardOutput(): ByteSink {
+  process.stdout.on("error", () => undefined); // each write is told of its own
   return {
     write: async (bytes) => {
       const error = await new Promise<NodeJS.ErrnoException | null | undefined>((resolve) => {

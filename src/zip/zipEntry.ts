@@ -7,8 +7,6 @@ import { InflateCursor } from "./inflateCursor.js";
 import { recordChunks } from "./recordChunks.js";
 import { decodeName, LOCAL_HEADER, METHODS, viewOf } from "./records.js";
 
-const inflate = promisify(inflateRaw);
-
 /** What the central directory says of a record. */
 export interface DirectoryRecord {
   readonly name: string;
@@ -183,7 +181,7 @@ export class ZipEntry {
     if (known !== undefined) return known;
     let bytes: Uint8Array;
     try {
-      bytes = await inflate(await this.#readPayload(), { maxOutputLength: this.byteLength });
+      bytes = await promisify(inflateRaw)(await this.#readPayload(), { maxOutputLength: this.byteLength });
     } catch (error) {
       if (error instanceof LtrainError) throw error;
       throw this.malformed("cannot be decompressed", error);
