@@ -29,4 +29,5 @@ export default tseslint.config(
       },
     },
   },
+  { files: ["bin/**/*.js"], languageOptions: { sourceType: "commonjs", globals: { __dirname: "readonly" } } },
 );
