@@ -166,6 +166,7 @@ test("the command line has exactly these commands and options", () => {
        "--dump-graph",
        "--json",
        "--quiet",
+       "--requeue",
      ],
      "sanitize": [
        "--output",
@@ -185,6 +186,7 @@ test("the command line has exactly these commands and options", () => {
        "--dump-graph",
        "--json",
        "--quiet",
+       "--requeue",
      ],
      "verify": [
        "--json",

@@ -69,6 +69,11 @@ export class ModelCheckpoint extends Callback {
     return this.#dirpath;
   }
 
+  /** Whether a failure makes it save where training stood. */
+  get savesOnException(): boolean {
+    return this.#options.saveOnException === true;
+  }
+
   override get stateKey(): string {
     return modelCheckpointKey(this.constructor.name, {
       monitor: this.monitor,

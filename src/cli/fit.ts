@@ -10,14 +10,17 @@ import { printConfig } from "../config/printConfig.js";
 import { display, userFailure } from "../config/userModule.js";
 import type { Compilation } from "../engine/executor.js";
 import type { Terminal } from "../io/console.js";
+import { setting } from "../io/environment.js";
 import { writeTextAtomically } from "../io/textFile.js";
 import type { FitResult } from "../trainer/fitResult.js";
+import { initWeights } from "./initWeights.js";
 import { JsonEvents, fitEnd, writeEvent } from "./jsonEvents.js";
 import { GraphDump } from "./graphDump.js";
 import { commandLine } from "./shellWords.js";
 import type { SignalWatch } from "./signals.js";
-import { watchSignals } from "./signals.js";
+import { RESUMABLE_EXIT_CODE, watchSignals } from "./signals.js";
 import { StopCheckpoint } from "./stopCheckpoint.js";
+import { StrayFailure } from "./strayFailure.js";
 import { formatCount, plural } from "./units.js";
 
 /** How a run is told, and where it starts from. */
@@ -30,11 +33,13 @@ export interface FitSetup {
   readonly dumpGraph?: string;
   /** The folder of the run that is resumed. */
   readonly runFolder?: RunFolder;
+  /** Whether a scheduler waits for exit code 75 when the run is stopped early. */
+  readonly requeue?: boolean;
 }
 
 /** Train a config to its end, or to the first Ctrl-C: what `train` and `resume` have in common. Gives the exit code. */
 export async function runFit(resolved: ResolvedConfig, setup: FitSetup, terminal: Terminal): Promise<number> {
-  const signals = watchSignals();
+  const signals = watchSignals({ requeue: setup.requeue ?? isRequeueAsked() });
   const say = (line: string): void => {
     if (!setup.quiet) terminal.stderr.write(`${line}\n`);
   };
@@ -42,8 +47,10 @@ export async function runFit(resolved: ResolvedConfig, setup: FitSetup, terminal
     for (const note of resolved.notes) say(`note: ${note}`);
     const result = await fit(resolved, setup, terminal, signals, say);
     if (setup.json) writeEvent(terminal.stdout, fitEnd(result));
-    for (const line of endLines(result, resolved.config, signals.exitCode !== null)) say(line);
-    return signals.exitCode ?? 0;
+    for (const line of endLines(result, resolved.config, signals.received !== null)) say(line);
+    // A scheduler that starts again what was stopped must not start what was done.
+    const isDone = signals.exitCode === RESUMABLE_EXIT_CODE && result.stopReason !== signals.received;
+    return isDone ? 0 : (signals.exitCode ?? 0);
   } catch (error) {
     throw userFailure(error, [
       resolved.model.config.class_path,
@@ -63,8 +70,9 @@ async function fit(
   say: (line: string) => void,
 ): Promise<FitResult> {
   const report = new StartReport(say);
+  const stray = new StrayFailure();
   const stopCheckpoint = new StopCheckpoint({
-    isStopped: () => signals.exitCode !== null,
+    isStopped: () => signals.received !== null || stray.hasCome,
     callbacks: () => run.trainer.options.callbacks,
   });
   const events = setup.json ? [new JsonEvents(terminal.stdout)] : [];
@@ -84,17 +92,40 @@ async function fit(
   });
   report.config = run.config;
   signals.onStop((signal) => {
-    say(`\n${signal}: ending after this batch; once more to end at once`);
-    run.trainer.stop(signal);
+    if (run.trainer.stop(signal)) say(`\n${signal}: ending after this batch; once more to end at once`);
+    else {
+      say(`\n${signal}: training had not begun, there is nothing to save`);
+      signals.exit();
+    }
+  });
+  stray.listen((error) => {
+    say(`\nfailed outside of training: ${error}; ending after this batch`);
+    run.trainer.stop(error);
   });
   try {
+    await initWeights(run.module, resolved, setup.ckptPath ?? null, say);
     const result = await run.trainer.fit(run.module, run.datamodule, { ckptPath: setup.ckptPath ?? null });
+    stray.throw();
     if ((await dump?.end()) === false) say("warning: there is no graph to dump: this engine runs steps as they are");
     return result;
   } catch (error) {
     await dump?.end().catch(() => undefined); // what went wrong first is what is told
+    for (const line of rescueLines(stopCheckpoint.path)) say(line);
     throw error;
+  } finally {
+    stray.dispose();
   }
+}
+
+/** Where a run that failed can be gone on with. */
+function rescueLines(path: string | null): string[] {
+  if (path === null) return [];
+  return [`\nsaved    ${display(path)}`, `resume   ${commandLine("ltrain", "resume", display(path))}`];
+}
+
+/** What a job script sets where it starts again what ended with exit code 75. */
+function isRequeueAsked(): boolean {
+  return !["", "0", "false"].includes(setting("LTRAIN_REQUEUE") ?? "");
 }
 
 /** Compiling that takes longer than this shows. */

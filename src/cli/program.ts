@@ -22,6 +22,7 @@ export interface TrainCommandOptions {
   readonly dumpGraph?: string;
   readonly json: boolean;
   readonly quiet: boolean;
+  readonly requeue?: boolean;
   readonly overrides: readonly string[];
 }
 
@@ -83,7 +84,8 @@ const COMMANDS: ReadonlyMap<string, AddCommand> = new Map([
 
 const EXIT_CODES = `
 Exit codes: 0 done, 1 training failed, 2 usage or config, 3 file not what it should be, 4 not there,
-5 does not fit together, 6 refused by the operating system, 70 a fault of ltrain, 130 and 143 interrupted`;
+5 does not fit together, 6 refused by the operating system, 70 a fault of ltrain, 75 stopped early and resumable,
+130 and 143 interrupted`;
 
 function addTrain(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
   const train = program
@@ -145,6 +147,7 @@ function addRunOptions(command: Command): Command {
     .option("--dump-graph <file>", "write the graphs that the engine runs, as text")
     .option("--json", "one JSON event per line on stdout", false)
     .option("--quiet", "no progress", false)
+    .option("--requeue", "exit with 75 when a signal stops the run early, for a scheduler that starts it again")
     .allowUnknownOption()
     .allowExcessArguments();
 }

@@ -20,6 +20,8 @@ export interface TrainArguments {
   readonly dumpGraph?: string;
   readonly json: boolean;
   readonly quiet: boolean;
+  /** Exit with 75 when a signal stops the run early. */
+  readonly requeue?: boolean;
   /** The words that are no options of the command, in their order: `--trainer.max_epochs 3`. */
   readonly overrides: readonly string[];
 }
@@ -44,8 +46,13 @@ export async function runTrain(args: TrainArguments, terminal: Terminal): Promis
 }
 
 /** How the run is told. */
-export function fitSetup({ json, quiet, dumpGraph }: TrainArguments): FitSetup {
-  return { json, quiet, ...(dumpGraph === undefined ? {} : { dumpGraph }) };
+export function fitSetup({ json, quiet, dumpGraph, requeue }: TrainArguments): FitSetup {
+  return {
+    json,
+    quiet,
+    ...(dumpGraph === undefined ? {} : { dumpGraph }),
+    ...(requeue === undefined ? {} : { requeue }),
+  };
 }
 
 /** The command's options that stand for keys of the config. */
