@@ -6,13 +6,16 @@ export type ClassConfig = {
   readonly init_args: Readonly<Record<string, HparamValue>>;
 };
 
+/** A model's class, and where its first weights come from. */
+export type ModelConfig = ClassConfig & { readonly init_from?: Readonly<Record<string, HparamValue>> };
+
 /** The trainer's options as they stand in the config, complete. */
 export type TrainerConfig = Readonly<Record<string, HparamValue>>;
 
 /** A config after merging and checking, in plain data and the names it has in YAML: what is printed and kept in checkpoints. */
 export type Config = {
   readonly seed_everything: boolean | number;
-  readonly model: ClassConfig;
+  readonly model: ModelConfig;
   readonly data: ClassConfig;
   readonly trainer: TrainerConfig;
   readonly optimizer: ClassConfig | null;

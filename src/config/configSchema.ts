@@ -2,6 +2,7 @@ import { z } from "zod";
 import { BUILT_IN } from "./builtIn.js";
 import type { AnyClassEntry, ClassKind } from "./classEntry.js";
 import { KINDS } from "./classEntry.js";
+import { INIT_FROM, initFromArgs } from "./initFrom.js";
 import { TOP_LEVEL } from "./topLevel.js";
 import { GONE, TRAINER_OPTIONS } from "./trainerOptions.js";
 
@@ -80,7 +81,11 @@ function classOf(kind: ClassKind): JSONSchema {
       classPath,
       {
         type: "object",
-        properties: { class_path: classPath, init_args: { description: "What the constructor gets." } },
+        properties: {
+          class_path: classPath,
+          init_args: { description: "What the constructor gets." },
+          ...(kind === "model" ? { [INIT_FROM]: initFromSchema() } : {}),
+        },
         required: ["class_path"],
         additionalProperties: false,
         allOf: entries.map((entry) => ({
@@ -89,6 +94,13 @@ function classOf(kind: ClassKind): JSONSchema {
         })),
       },
     ],
+  };
+}
+
+function initFromSchema(): JSONSchema {
+  return {
+    description: "Where the model's first weights come from: a path, or a mapping with one.",
+    anyOf: [{ type: "string" }, toSchema(initFromArgs), { type: "null" }],
   };
 }
 

@@ -10,6 +10,8 @@ import { CONFIG_KEYS } from "./config.js";
 import type { ConfigNode, MapNode } from "./configNode.js";
 import { emptyMap, nodeAt, nodeOf, quoteNode } from "./configNode.js";
 import { checkTrainer } from "./checkTrainer.js";
+import type { InitFrom } from "./initFrom.js";
+import { INIT_FROM, resolveInitFrom, splitInitFrom } from "./initFrom.js";
 import { mergeNodes, normalizeClasses } from "./mergeNodes.js";
 import type { Override } from "./overrides.js";
 import { applyOverrides, optionOverride, parseOverrides } from "./overrides.js";
@@ -43,6 +45,8 @@ export interface ConfigSources {
 export interface ResolvedConfig {
   readonly config: Config;
   readonly model: ResolvedClass<"model">;
+  /** Where the model's first weights come from; null: from the seed. */
+  readonly initFrom: InitFrom | null;
   readonly data: ResolvedClass<"data">;
   readonly callbacks: readonly ResolvedClass<"callback">[];
   /** null: the default logger; an empty list: none. */
@@ -96,6 +100,8 @@ async function missingConfig(path: string): Promise<LtrainError> {
   return new LtrainError("file.missing", `there is no config ${path}`, hint === undefined ? {} : { hint });
 }
 
+const NOTHING: ConfigNode = { kind: "scalar", value: null, origin: { kind: "override", text: "the config" } };
+
 async function checkConfig(root: MapNode, complaints: Complaints): Promise<ResolvedConfig> {
   const notes: string[] = [];
   const context = { complaints, notes };
@@ -107,12 +113,14 @@ async function checkConfig(root: MapNode, complaints: Complaints): Promise<Resol
   const classAt = async <Kind extends ClassKind>(
     kind: Kind,
     key: string,
+    node: ConfigNode | undefined = nodeAt(root, [key]),
   ): Promise<ResolvedClass<Kind> | null | undefined> => {
-    const node = nodeAt(root, [key]);
     const isNothing = node === undefined || (node.kind === "scalar" && node.value === null);
     return isNothing ? null : resolveClass(kind, node, [key], context);
   };
-  const model = await classAt("model", "model");
+  const { model: modelNode, initFrom: initFromNode } = splitInitFrom(nodeAt(root, ["model"]) ?? NOTHING);
+  const initFrom = await resolveInitFrom(initFromNode, ["model", INIT_FROM], complaints);
+  const model = await classAt("model", "model", modelNode);
   const data = await classAt("data", "data");
   const optimizer = await classAt("optimizer", "optimizer");
   const lrScheduler = await classAt("lr_scheduler", "lr_scheduler");
@@ -131,7 +139,7 @@ async function checkConfig(root: MapNode, complaints: Complaints): Promise<Resol
     throw new TypeError("unreachable: a complaint is missing");
   const config: Config = {
     seed_everything: plain.args["seed_everything"] as boolean | number,
-    model: model.config,
+    model: { ...model.config, ...(initFrom && { init_from: initFrom.config }) },
     data: data.config,
     trainer: trainer.config,
     optimizer: optimizer?.config ?? null,
@@ -142,6 +150,7 @@ async function checkConfig(root: MapNode, complaints: Complaints): Promise<Resol
   return {
     config,
     model,
+    initFrom: initFrom ?? null,
     data,
     callbacks,
     loggers,

@@ -1,5 +1,6 @@
 import type { ConfigNode, Entry, MapNode } from "./configNode.js";
 import { mapOf, nodeAt } from "./configNode.js";
+import { fullInitFrom } from "./initFrom.js";
 
 /** Keys of a config whose value is a class: a bare name there means `{class_path: name}`. */
 export const CLASS_KEYS = ["model", "data", "optimizer", "lr_scheduler"] as const;
@@ -57,7 +58,7 @@ export function normalizeClasses(root: MapNode): MapNode {
   const entries = new Map(root.entries);
   for (const key of CLASS_KEYS) {
     const entry = entries.get(key);
-    if (entry !== undefined) entries.set(key, { ...entry, node: fullClass(entry.node) });
+    if (entry !== undefined) entries.set(key, { ...entry, node: fullInitFrom(fullClass(entry.node)) });
   }
   const trainer = entries.get("trainer");
   if (trainer?.node.kind === "map") {

@@ -2,6 +2,7 @@ import type { Complaints } from "./complaints.js";
 import { dotted } from "./complaints.js";
 import type { ConfigNode, MapNode } from "./configNode.js";
 import { emptyMap, mapOf, nodeAt } from "./configNode.js";
+import { INIT_FROM } from "./initFrom.js";
 import type { SameClass } from "./mergeNodes.js";
 import { CLASS_KEYS, fullClassList, mergeNodes, normalizeClasses } from "./mergeNodes.js";
 import type { Origin } from "./origin.js";
@@ -52,6 +53,7 @@ function fullPath(path: readonly string[]): string[] {
   const inClass = (depth: number): string[] => {
     const next = path[depth];
     if (next === undefined || next === "class_path" || next === "init_args") return [...path];
+    if (path[0] === "model" && next === INIT_FROM) return [...path];
     return [...path.slice(0, depth), "init_args", ...path.slice(depth)];
   };
   if (CLASS_KEYS.some((key) => key === path[0])) return inClass(1);

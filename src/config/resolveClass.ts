@@ -1,7 +1,5 @@
 import type { HparamValue } from "../core/lightningModule.js";
 import { LtrainError } from "../errors.js";
-import { statusOf } from "../io/textFile.js";
-import { resolve } from "node:path";
 import type { ArgsShape } from "./checkArgs.js";
 import { checkArgs, unknownKey } from "./checkArgs.js";
 import type { Builders, ClassEntry, ClassKind, InitArgs } from "./classEntry.js";
@@ -11,6 +9,8 @@ import { dotted } from "./complaints.js";
 import type { ClassConfig } from "./config.js";
 import type { ConfigNode, ConfigPath, MapNode, ScalarNode } from "./configNode.js";
 import { nodeAt, quoteNode } from "./configNode.js";
+import { INIT_FROM } from "./initFrom.js";
+import { inputPath } from "./inputPath.js";
 import type { Origin } from "./origin.js";
 import { folderOf, placeOf } from "./origin.js";
 import { extendsBase, findBuiltIn, unknownClass } from "./registry.js";
@@ -69,7 +69,7 @@ export async function resolveClass<Kind extends ClassKind>(
 }
 
 function rejectOtherKeys(node: MapNode, path: ConfigPath, complaints: Complaints): void {
-  const known = ["class_path", "init_args"];
+  const known = ["class_path", "init_args", ...(path.length === 1 && path[0] === "model" ? [INIT_FROM] : [])];
   for (const [key, entry] of node.entries) {
     if (known.includes(key)) continue;
     const isArgument = nodeAt(node, ["class_path"]) !== undefined;
@@ -110,12 +110,6 @@ async function resolveBuiltIn<Kind extends ClassKind>(
   const builder = await entry.load();
   const config = { class_path: entry.name, init_args: args as Record<string, HparamValue> };
   return { kind: entry.kind, config, build: guarded(entry.kind, builder, args, { name: entry.name, origin }) };
-}
-
-/** A path in a config file starts from the file's folder where something is there, else from where the command runs. */
-async function inputPath(path: string, origin: Origin): Promise<string> {
-  const besideConfig = resolve(folderOf(origin), path);
-  return (await statusOf(besideConfig)) === undefined ? resolve(path) : besideConfig;
 }
 
 async function resolveUserClass<Kind extends ClassKind>(
