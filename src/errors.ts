@@ -31,6 +31,8 @@ export const ERROR_CODES = {
   /** The user's own module, callback or data failed. */
   "user.failed": 1,
   "training.failed": 1,
+  /** Somebody asked it to stop before there was a result. */
+  "run.stopped": 1,
 } as const satisfies Record<string, number>;
 
 /** A stable name of one kind of failure. */

@@ -109,6 +109,13 @@ export class Timer extends Callback {
   override onValidationEnd(): void {
     this.#end.set("validate", this.#clock());
   }
+  override onTestStart(): void {
+    this.#start.set("test", this.#clock());
+    this.#end.delete("test");
+  }
+  override onTestEnd(): void {
+    this.#end.set("test", this.#clock());
+  }
   override onTrainBatchEnd(trainer: TrainerState): void {
     if (this.#interval === "step") this.#check(trainer);
   }

@@ -89,11 +89,12 @@ export class WeightAveraging extends Callback {
     this.#latestEpoch = currentEpoch;
   }
 
-  override onValidationEpochStart(trainer: TrainerState): Promise<void> {
-    return this.#swap(trainer);
+  /** Outside of a fit the module has the average already: that of the fit, or that of the file it was loaded from. */
+  override async onValidationEpochStart(trainer: TrainerState): Promise<void> {
+    if (isFitting(trainer)) await this.#swap(trainer);
   }
-  override onValidationEpochEnd(trainer: TrainerState): Promise<void> {
-    return this.#swap(trainer);
+  override async onValidationEpochEnd(trainer: TrainerState): Promise<void> {
+    if (isFitting(trainer)) await this.#swap(trainer);
   }
   /** Lightning overwrites the weights; here they stay, for a checkpoint that is yet to be written. */
   override onTrainEnd(trainer: TrainerState): Promise<void> {
@@ -127,12 +128,13 @@ export class WeightAveraging extends Callback {
     ]);
   }
 
-  /** The module has the file's state_dict by now. */
+  /** The module has the file's state_dict by now: whoever only evaluates it needs no more. */
   override async onLoadCheckpoint(
     trainer: TrainerState,
     module: LightningModule,
     checkpoint: Checkpoint,
   ): Promise<void> {
+    if (!isFitting(trainer)) return;
     await this.#begin(trainer, module);
     const current = checkpoint.rest.get("current_model_state");
     const averaging = checkpoint.rest.get("averaging_state");
@@ -199,6 +201,10 @@ export class WeightAveraging extends Callback {
     }
     this.#isSwapped = !this.#isSwapped;
   }
+}
+
+function isFitting({ stage }: TrainerState): boolean {
+  return stage === "fit" || stage === "sanityCheck";
 }
 
 /** After a fit there is none, and values are where the Variables are. */

@@ -2,7 +2,6 @@ import type { Batch } from "../data/batch.js";
 import { isHostTensor } from "../data/batch.js";
 import { LtrainError } from "../errors.js";
 import type { HostTensor } from "../storage/hostTensor.js";
-import type { Tensor } from "../tensor/tf.js";
 
 /** The shape of a batch without its tensors: where in which lists and objects each one belongs. */
 export type BatchTree = string | readonly BatchTree[] | { readonly [key: string]: BatchTree };
@@ -28,8 +27,8 @@ export function flattenBatch(batch: Batch): FlatBatch {
   return { tree: walk(batch, "batch"), inputs };
 }
 
-/** What the module's step is given: the same lists and objects, with a tfjs tensor in every place. */
-export function assembleBatch(tree: BatchTree, inputs: Readonly<Record<string, Tensor>>): unknown {
+/** The same lists and objects, with what is named in every place: the tfjs tensors that a module's step is given. */
+export function assembleBatch(tree: BatchTree, inputs: Readonly<Record<string, unknown>>): unknown {
   if (typeof tree === "string") return inputs[tree];
   if (isList(tree)) return tree.map((item) => assembleBatch(item, inputs));
   return Object.fromEntries(Object.entries(tree).map(([key, item]) => [key, assembleBatch(item, inputs)]));

@@ -1,6 +1,7 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { PyDict } from "../pickle/values.js";
 import type { LightningModule } from "./lightningModule.js";
+import type { Prediction } from "./prediction.js";
 import type { Stage, StepResult, TrainerState } from "./trainerState.js";
 
 export type { StepResult } from "./trainerState.js";
@@ -59,6 +60,23 @@ export abstract class Callback {
   onValidationEpochEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
   onValidationBatchStart?(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void>;
   onValidationBatchEnd?(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void>;
+  onTestStart?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onTestEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onTestEpochStart?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onTestEpochEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onTestBatchStart?(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void>;
+  onTestBatchEnd?(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void>;
+  onPredictStart?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onPredictEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onPredictEpochStart?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onPredictEpochEnd?(trainer: TrainerState, module: LightningModule): void | Promise<void>;
+  onPredictBatchStart?(trainer: TrainerState, module: LightningModule, batchIdx: number): void | Promise<void>;
+  onPredictBatchEnd?(
+    trainer: TrainerState,
+    module: LightningModule,
+    prediction: Prediction,
+    batchIdx: number,
+  ): void | Promise<void>;
   /** After a checkpoint has become durable under its final name. */
   onCheckpointSaved?(trainer: TrainerState, path: string): void | Promise<void>;
   onSaveCheckpoint?(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void>;

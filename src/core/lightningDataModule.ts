@@ -21,8 +21,9 @@ export abstract class LightningDataModule {
   /** Give back what setup opened. */
   teardown?(stage: Stage): void | Promise<void>;
   abstract trainDataloader(): DataLoader;
-  valDataloader?(): DataLoader | null;
-  testDataloader?(): DataLoader | null;
+  valDataloader?(): DataLoader | null | Promise<DataLoader | null>;
+  testDataloader?(): DataLoader | null | Promise<DataLoader | null>;
+  predictDataloader?(): DataLoader | null | Promise<DataLoader | null>;
   /** State for the checkpoint, under the class's name; null leaves no entry. */
   stateDict(): PyDict | null {
     return null;

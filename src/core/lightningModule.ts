@@ -1,10 +1,12 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { DataLoader } from "../data/dataLoader.js";
 import { LtrainError } from "../errors.js";
 import { Module } from "../nn/module.js";
 import type { LRScheduler } from "../optim/lrScheduler.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { Tensor } from "../tensor/tf.js";
 import type { LRSchedulerConfig } from "./lrSchedulerConfig.js";
+import type { Prediction, StepPrediction } from "./prediction.js";
 import { LightningOptimizer, LightningScheduler, Toggles } from "./manualOptimization.js";
 import type { ClipGradientsOptions, ListOf, ManualSteps } from "./manualOptimization.js";
 import type { Stage, TrainerState } from "./trainerState.js";
@@ -84,6 +86,17 @@ export abstract class LightningModule<Batch = unknown> extends Module {
   abstract trainingStep(batch: Batch, batchIdx: number): Tensor | void;
   /** Logs what is to be known of one validation batch. */
   validationStep?(batch: Batch, batchIdx: number): void;
+  /** Logs what is to be known of one test batch. */
+  testStep?(batch: Batch, batchIdx: number): void;
+  /**
+   * What is predicted for one batch: tensors in lists and objects, read to the host one by one. Without it, what forward
+   * gives for the batch, or for its first tensor where the batch is a list.
+   */
+  predictStep?(batch: Batch, batchIdx: number): StepPrediction | null | undefined;
+  /** Batches to validate, test and predict on, where no data module has them. */
+  valDataloader?(): DataLoader | null | Promise<DataLoader | null>;
+  testDataloader?(): DataLoader | null | Promise<DataLoader | null>;
+  predictDataloader?(): DataLoader | null | Promise<DataLoader | null>;
   abstract configureOptimizers(): OptimizerSetup;
   /** Steps a scheduler when its moment has come; `metric` is what a scheduler with `reduceOnPlateau` monitors. */
   lrSchedulerStep(scheduler: LRScheduler, metric?: number): void | Promise<void> {
@@ -183,6 +196,18 @@ export abstract class LightningModule<Batch = unknown> extends Module {
   onValidationEpochEnd?(): void | Promise<void>;
   onValidationBatchStart?(batchIdx: number): void | Promise<void>;
   onValidationBatchEnd?(batchIdx: number): void | Promise<void>;
+  onTestStart?(): void | Promise<void>;
+  onTestEnd?(): void | Promise<void>;
+  onTestEpochStart?(): void | Promise<void>;
+  onTestEpochEnd?(): void | Promise<void>;
+  onTestBatchStart?(batchIdx: number): void | Promise<void>;
+  onTestBatchEnd?(batchIdx: number): void | Promise<void>;
+  onPredictStart?(): void | Promise<void>;
+  onPredictEnd?(): void | Promise<void>;
+  onPredictEpochStart?(): void | Promise<void>;
+  onPredictEpochEnd?(): void | Promise<void>;
+  onPredictBatchStart?(batchIdx: number): void | Promise<void>;
+  onPredictBatchEnd?(prediction: Prediction, batchIdx: number): void | Promise<void>;
   onSaveCheckpoint?(checkpoint: Checkpoint): void | Promise<void>;
   onLoadCheckpoint?(checkpoint: Checkpoint): void | Promise<void>;
 }

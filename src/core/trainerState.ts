@@ -26,6 +26,9 @@ export interface TrainerState {
   readonly numTrainingBatches: number;
   /** Batches of one validation run after limits; 0 without validation. */
   readonly numValidationBatches: number;
+  /** Batches of the test, or of the prediction, that is under way or was last, after limits; else 0. */
+  readonly numTestBatches: number;
+  readonly numPredictBatches: number;
   /** Batches of the sanity check. */
   readonly numSanityValBatches: number;
   readonly checkValEveryNEpoch: number;

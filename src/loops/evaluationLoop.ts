@@ -15,7 +15,7 @@ import { BatchProgress } from "./progress.js";
 import { Results } from "./results.js";
 import { StepLogs } from "./stepLogs.js";
 import { StepRunner } from "./stepRunner.js";
-import { placeOf, userFailure } from "./userFailure.js";
+import { userFailure } from "./userFailure.js";
 
 /** What a run of the loop belongs to. */
 export interface EvaluationSituation {
@@ -47,11 +47,7 @@ export class EvaluationLoop {
   readonly #logs: StepLogs;
   readonly #runner: StepRunner;
 
-  constructor(
-    context: EvaluationContext,
-    situation: () => EvaluationSituation,
-    stage: EvaluationStage = "validation",
-  ) {
+  constructor(context: EvaluationContext, situation: () => EvaluationSituation, stage: EvaluationStage = "validation") {
     this.stage = stage;
     this.#context = context;
     this.#situation = situation;
@@ -171,6 +167,7 @@ export class EvaluationLoop {
   async #logEpoch(): Promise<void> {
     const { board, trainer } = this.#context;
     const views = this.results.metrics(false);
+    this.logged = views.log;
     board.show(views);
     await board.writeRow(views.log, trainer.currentEpoch, this.#situation().step);
   }
@@ -193,8 +190,8 @@ export class EvaluationLoop {
   }
 
   #place(batchIdx: number): string {
-    return this.#situation().sanityChecking
-      ? `the sanity check, batch ${batchIdx}`
-      : `epoch ${this.#context.trainer.currentEpoch}, batch ${batchIdx}`;
+    const { stage, currentEpoch } = this.#context.trainer;
+    if (this.#situation().sanityChecking) return `the sanity check, batch ${batchIdx}`;
+    return stage === "fit" ? `epoch ${currentEpoch}, batch ${batchIdx}` : `batch ${batchIdx}`;
   }
 }

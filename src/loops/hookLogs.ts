@@ -66,7 +66,7 @@ export class HookLogs {
   #log(hook: string, name: string, value: number, options: Parameters<LogSink>[2]): void {
     this.#news = true;
     const inBatch = hook.startsWith("onTrainBatch");
-    const aroundBatch = inBatch || hook.startsWith("onValidationBatch");
+    const aroundBatch = inBatch || hook.startsWith("onValidationBatch") || hook.startsWith("onTestBatch");
     const batchSize = options.batchSize ?? (aroundBatch ? this.#batchSize : 1);
     this.#results.log(hook, name, Math.fround(value), Results.resolve(options, inBatch), batchSize);
   }

@@ -11,14 +11,18 @@ import type { MetricsBoard } from "./metricsBoard.js";
 export type SchedulerConfig = Required<Omit<LRSchedulerConfig, "monitor" | "name">> &
   Pick<LRSchedulerConfig, "monitor" | "name">;
 
-/** What the loops work with; the trainer owns it. */
-export interface LoopContext extends HookContext {
+/** What a loop works with that trains nothing; the trainer owns it. */
+export interface EvaluationContext extends HookContext {
   readonly executor: Executor;
-  /** More than one only where the module optimizes by hand. */
-  readonly optimizers: readonly Optimizer[];
   readonly precision: Precision;
-  readonly schedulers: readonly SchedulerConfig[];
   readonly board: MetricsBoard;
   readonly hookLogs: HookLogs;
   readonly interruption: Interruption;
+}
+
+/** What the loops work with that train. */
+export interface LoopContext extends EvaluationContext {
+  /** More than one only where the module optimizes by hand. */
+  readonly optimizers: readonly Optimizer[];
+  readonly schedulers: readonly SchedulerConfig[];
 }

@@ -1,3 +1,4 @@
+import type { TrainerState } from "../core/trainerState.js";
 import { LtrainError } from "../errors.js";
 
 /** What the user's own code threw, with the place where it was called; what is understood already stays as it is. */
@@ -7,9 +8,13 @@ export function userFailure(error: unknown, place: string): LtrainError {
   return new LtrainError("user.failed", `${place} failed: ${what}`, { cause: error });
 }
 
-/** "in epoch 0, batch 3", counted from 0 as Lightning counts. */
-export function placeOf(trainer: { readonly currentEpoch: number; readonly batchIdx: number }): string {
-  const { currentEpoch, batchIdx } = trainer;
+/** Where a hook was called: "in epoch 0, batch 3", counted from 0 as Lightning counts. */
+export function placeOf({
+  stage,
+  currentEpoch,
+  batchIdx,
+}: Pick<TrainerState, "stage" | "currentEpoch" | "batchIdx">): string {
+  if (stage !== "fit" && stage !== "sanityCheck") return `in ${stage}`;
   return batchIdx < 0 ? `in epoch ${currentEpoch}` : `in epoch ${currentEpoch}, batch ${batchIdx}`;
 }
 

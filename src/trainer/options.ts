@@ -27,6 +27,8 @@ export interface TrainerOptions {
   readonly maxSteps?: number;
   readonly limitTrainBatches?: BatchLimit;
   readonly limitValBatches?: BatchLimit;
+  readonly limitTestBatches?: BatchLimit;
+  readonly limitPredictBatches?: BatchLimit;
   /** true (1 batch) or a number of batches: train and validate on so many, without loggers and checkpoints. */
   readonly fastDevRun?: boolean | number;
   readonly defaultRootDir?: string | null;
@@ -72,6 +74,8 @@ export interface ResolvedOptions {
   readonly maxSteps: number;
   readonly limitTrainBatches: BatchLimit;
   readonly limitValBatches: BatchLimit;
+  readonly limitTestBatches: BatchLimit;
+  readonly limitPredictBatches: BatchLimit;
   /** Batches of a fast_dev_run, 0 when it is none. */
   readonly fastDevRun: number;
   readonly defaultRootDir: string;
@@ -103,6 +107,8 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     maxSteps,
     limitTrainBatches: fastDevRun > 0 ? fastDevRun : (options.limitTrainBatches ?? null),
     limitValBatches: fastDevRun > 0 ? fastDevRun : (options.limitValBatches ?? null),
+    limitTestBatches: fastDevRun > 0 ? fastDevRun : (options.limitTestBatches ?? null),
+    limitPredictBatches: fastDevRun > 0 ? fastDevRun : (options.limitPredictBatches ?? null),
     fastDevRun,
     defaultRootDir,
     logEveryNSteps: options.logEveryNSteps ?? 50,
@@ -124,6 +130,8 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
   requireCount("accumulate_grad_batches", resolved.accumulateGradBatches, 1);
   requireLimit("limit_train_batches", resolved.limitTrainBatches);
   requireLimit("limit_val_batches", resolved.limitValBatches);
+  requireLimit("limit_test_batches", resolved.limitTestBatches);
+  requireLimit("limit_predict_batches", resolved.limitPredictBatches);
   return resolved;
 }
 

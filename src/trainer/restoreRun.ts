@@ -3,18 +3,17 @@ import type { LightningModule } from "../core/lightningModule.js";
 import { LtrainError } from "../errors.js";
 import { restoreLoops } from "../loops/loopsState.js";
 import { findResumePoint } from "../loops/resumePoint.js";
-import { userCode } from "../loops/userFailure.js";
 import { keyText } from "../pickle/convert.js";
 import { PyDict } from "../pickle/values.js";
-import type { HostTensor } from "../storage/hostTensor.js";
 import { StoredTensor } from "../storage/storedTensor.js";
 import { readTensor } from "../storage/strided.js";
 import { hostNumbers } from "../tensor/cast.js";
-import type { Variable } from "../tensor/variable.js";
 import type { FitRun } from "./fitRun.js";
 import { inMemory } from "./inMemory.js";
 import type { LtrainState } from "./ltrainState.js";
 import { readLtrain } from "./ltrainState.js";
+import type { Write } from "./restoreStates.js";
+import { restoreStates, restoreWeights } from "./restoreStates.js";
 
 /** Where a run comes from, and who is to make it. */
 export interface RestoreParts {
@@ -35,8 +34,6 @@ export interface RestoredRun {
   readonly lateEpoch: number | null;
 }
 
-type Write = (variable: Variable, value: HostTensor) => void;
-
 /**
  * Make a run out of a checkpoint. Everything in it is compared with what is here before a weight, a callback or the
  * data module is changed; only the fresh optimizer, schedulers and loops take their numbers while being compared.
@@ -44,15 +41,12 @@ type Write = (variable: Variable, value: HostTensor) => void;
 export async function restoreRun(parts: RestoreParts): Promise<RestoredRun> {
   const { checkpoint, module } = parts;
   requireTrainingState(checkpoint, parts.path);
-  await userCode(`${module.constructor.name}.onLoadCheckpoint`, () => module.onLoadCheckpoint?.(checkpoint));
   const writes: Parameters<Write>[] = [];
   const stage: Write = (variable, value) => writes.push([variable, value]);
-
-  const tensors = new Map<string, HostTensor>();
-  for (const [name, tensor] of checkpoint.stateDict.tensors) tensors.set(name, await readTensor(tensor));
-  module.loadState(tensors, stage);
+  await restoreWeights(checkpoint, module, stage);
 
   const run = await parts.configure();
+  await prepareRestore(run, checkpoint);
   const optimizerStates = sameNumber("optimizer", checkpoint.optimizerStates ?? [], run.optimizers.length);
   const schedulerStates = sameNumber("lr scheduler", checkpoint.lrSchedulers ?? [], run.schedulers.length);
   for (const [i, optimizer] of run.optimizers.entries()) {
@@ -77,6 +71,16 @@ export async function restoreRun(parts: RestoreParts): Promise<RestoredRun> {
   ltrain?.restoreMetrics(run.fitLoop, run.board);
   if (lateEpoch !== null) await showScores(run, checkpoint);
   return { run, ltrain, lateEpoch };
+}
+
+/** Callbacks may have changed what configureOptimizers gave: a scheduler of their own, a group that came later. */
+async function prepareRestore(run: FitRun, { callbacks }: Checkpoint): Promise<void> {
+  for (const callback of run.callbacks) {
+    const state = callbacks?.get(callback.stateKey);
+    if (!(state instanceof PyDict)) continue;
+    const place = `${callback.constructor.name}.prepareRestore`;
+    await userCode(place, () => callback.prepareRestore?.(run.fitLoop, run.module, state));
+  }
 }
 
 /** Metrics that the file has only as a ModelCheckpoint's current score: a scheduler may watch the same. */
@@ -129,34 +133,17 @@ function requireTrainingState(checkpoint: Checkpoint, path: string): void {
 
 /** Data module, callbacks and precision take their state, in Lightning's order. */
 async function restoreOthers(run: FitRun, { checkpoint, warn }: RestoreParts): Promise<void> {
-  const { datamodule, precision } = run;
-  const data = checkpoint.datamodule;
-  if (data !== null && data.key === datamodule.constructor.name && data.state instanceof PyDict) {
-    const state = await inMemory(data.state);
-    await userCode(`${data.key}.loadStateDict`, () => datamodule.loadStateDict?.(state));
+  const unclaimed = await restoreStates(checkpoint, run.datamodule, run);
+  if (unclaimed.size > 0) {
+    for (const [key, state] of unclaimed) run.unclaimedCallbacks.set(key, state);
+    const names = unclaimed.keys().map(keyText).join(", ");
+    warn(`the checkpoint has the state of callbacks that are not configured here; it is kept: ${names}`);
   }
-  for (const callback of run.callbacks) {
-    const place = `${callback.constructor.name}.onLoadCheckpoint`;
-    await userCode(place, () => callback.onLoadCheckpoint?.(run.trainer, run.module, checkpoint));
-  }
-  await restoreCallbacks(run, await inMemory(checkpoint.callbacks ?? new PyDict()), warn);
+  const { precision } = run;
   const saved = checkpoint.precision;
   if (saved === null) return;
   if (precision.takes(saved.key)) precision.loadStateDict(saved.state);
   else warn(`the state of ${saved.key} in the checkpoint is not used: precision is ${precision.name}`);
-}
-
-async function restoreCallbacks(run: FitRun, states: PyDict, warn: RestoreParts["warn"]): Promise<void> {
-  for (const callback of run.callbacks) {
-    const state = states.get(callback.stateKey);
-    if (!(state instanceof PyDict)) continue;
-    states.delete(callback.stateKey);
-    await userCode(`${callback.constructor.name}.loadStateDict`, () => callback.loadStateDict?.(state));
-  }
-  if (states.size === 0) return;
-  for (const [key, state] of states) run.unclaimedCallbacks.set(key, state);
-  const names = states.keys().map(keyText).join(", ");
-  warn(`the checkpoint has the state of callbacks that are not configured here; it is kept: ${names}`);
 }
 
 function sameNumber(what: string, states: readonly PyDict[], here: number): readonly PyDict[] {

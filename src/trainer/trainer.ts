@@ -2,12 +2,20 @@ import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
 import { torchCheckpointIO } from "../checkpoint/checkpointIO.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
 import type { LightningModule } from "../core/lightningModule.js";
+import type { Prediction } from "../core/prediction.js";
 import { createExecutor } from "../engine/createExecutor.js";
+import { LtrainError } from "../errors.js";
 import { callHooks } from "../loops/callHooks.js";
 import { HookLogs } from "../loops/hookLogs.js";
 import { Interruption } from "../loops/interruption.js";
 import { Results } from "../loops/results.js";
+import type { Precision } from "../precision/precision.js";
+import { chooseCkptPath } from "./ckptPath.js";
+import type { DataGiven } from "./dataSource.js";
+import { DataSource } from "./dataSource.js";
 import { checkDeterminism } from "./determinism.js";
+import type { EvaluationVerb } from "./evaluationRun.js";
+import { EvaluationRun } from "./evaluationRun.js";
 import type { FitResult } from "./fitResult.js";
 import { fitResult } from "./fitResult.js";
 import { FitStart } from "./fitStart.js";
@@ -19,8 +27,20 @@ import { TrainerView } from "./trainerView.js";
 
 /** What fit was asked beyond its options. */
 export interface FitOptions {
-  /** A checkpoint to resume from: model, optimizers, schedulers, callbacks, loops, data position, random state. */
+  /** A checkpoint to resume from, or "last" or "best" of this trainer's ModelCheckpoint: model, optimizers, schedulers, callbacks, loops, data position, random state. */
   readonly ckptPath?: string | null;
+}
+
+/** What validate and test are asked beyond module and data. */
+export interface EvaluateOptions {
+  /** A checkpoint whose weights are taken: a path, or "best" or "last" of this trainer's ModelCheckpoint. */
+  readonly ckptPath?: string | null;
+}
+
+/** What predict is asked beyond module and data. */
+export interface PredictOptions extends EvaluateOptions {
+  /** false: predictions are left to onPredictBatchEnd, and none is kept. */
+  readonly returnPredictions?: boolean;
 }
 
 /** Owns a run: Lightning's Trainer. It owns, the loops work. */
@@ -28,6 +48,8 @@ export class Trainer extends TrainerView {
   readonly #given: TrainerOptions;
   readonly #io: CheckpointIO;
   readonly #warned = new Set<string>();
+  /** What fit was given last. */
+  #fitted: { readonly module: LightningModule; readonly datamodule: LightningDataModule } | null = null;
   #interruption = new Interruption();
   #lastCheckpointPath = "";
 
@@ -52,7 +74,7 @@ export class Trainer extends TrainerView {
   stop(reason: string): boolean {
     this.#interruption.ask(reason);
     this.shouldStop = true;
-    return this.fitRun !== null;
+    return this.fitRun !== null || this.evaluation !== null;
   }
 
   async saveCheckpoint(path: string, options: { readonly weightsOnly?: boolean } = {}): Promise<void> {
@@ -65,8 +87,10 @@ export class Trainer extends TrainerView {
   async fit(module: LightningModule, datamodule: LightningDataModule, options: FitOptions = {}): Promise<FitResult> {
     const start = performance.now();
     this.fitRun = null;
+    this.evaluation = null;
+    this.#fitted = { module, datamodule };
     this.#lastCheckpointPath = "";
-    const ckptPath = options.ckptPath ?? null;
+    const ckptPath = await this.#chooseCkptPath("fit", options.ckptPath ?? null);
     const hookLogs = new HookLogs(module, new Results(true));
     const parts = { trainer: this, options: this.options, module, datamodule, hookLogs };
     return this.#inSession({ ...parts, stage: "fit" }, ckptPath, async (session) => {
@@ -91,6 +115,83 @@ export class Trainer extends TrainerView {
     });
   }
 
+  /**
+   * Validate `module` on the valDataloader of `data`, or on a loader; gives the logged metrics, one dict for each loader.
+   * As in Lightning, without a module it is the last fit's best checkpoint that is validated.
+   */
+  async validate(
+    module: LightningModule | null = null,
+    data: DataGiven | null = null,
+    options: EvaluateOptions = {},
+  ): Promise<Record<string, number>[]> {
+    return this.#evaluate("validate", module, data, options, (run, precision) =>
+      run.evaluate(precision, this.loggerStep),
+    );
+  }
+
+  /** Test `module` on the testDataloader of `data`, or on a loader; gives what validate gives. */
+  async test(
+    module: LightningModule | null = null,
+    data: DataGiven | null = null,
+    options: EvaluateOptions = {},
+  ): Promise<Record<string, number>[]> {
+    return this.#evaluate("test", module, data, options, (run, precision) => run.evaluate(precision, this.loggerStep));
+  }
+
+  /**
+   * What `module` predicts for the predictDataloader of `data`, or for a loader, batch by batch, with every tensor read
+   * to the host; null where there are no batches, or where they are not wanted.
+   */
+  async predict(
+    module: LightningModule | null = null,
+    data: DataGiven | null = null,
+    options: PredictOptions = {},
+  ): Promise<Prediction[] | null> {
+    return this.#evaluate("predict", module, data, options, (run, precision) =>
+      run.predict(precision, options.returnPredictions ?? true),
+    );
+  }
+
+  async #evaluate<T>(
+    stage: EvaluationVerb,
+    given: LightningModule | null,
+    data: DataGiven | null,
+    { ckptPath: wanted = null }: EvaluateOptions,
+    body: (run: EvaluationRun, precision: Precision) => Promise<T>,
+  ): Promise<T> {
+    const module = given ?? this.#fitted?.module;
+    if (module === undefined) {
+      throw new LtrainError("config.invalid", `there is no module to ${stage}: none was given, and none was trained`, {
+        hint: `give it: trainer.${stage}(module, data)`,
+      });
+    }
+    const ckptPath = await this.#chooseCkptPath(stage, wanted ?? (given === null ? "best" : null));
+    const known = module === this.#fitted?.module ? this.#fitted.datamodule : null;
+    const source = new DataSource(data ?? known, module);
+    const parts = { trainer: this, options: this.options, stage, module };
+    const run = new EvaluationRun({ ...parts, data: source, interruption: this.#interruption });
+    this.evaluation = run;
+    const { datamodule } = source;
+    return this.#inSession({ ...parts, datamodule, hookLogs: run.hookLogs }, ckptPath, async (session) => {
+      session.releaseLater(() => run.release());
+      const precision = await session.setUp();
+      if (ckptPath !== null) await run.restore(this.#io, ckptPath);
+      await session.logHyperparams();
+      const result = await body(run, precision);
+      await session.tearDown("success");
+      return result;
+    });
+  }
+
+  #chooseCkptPath(stage: SessionParts["stage"], ckptPath: string | null): Promise<string | null> {
+    const { fastDevRun, logDir } = this;
+    const { callbacks } = this.options;
+    const warn = (message: string): void => {
+      this.warn(message);
+    };
+    return chooseCkptPath(ckptPath, { stage, callbacks, logDir, fastDevRun, warn });
+  }
+
   /** Run `body` with an executor, from setup to teardown; whatever happens, everything is given back. */
   async #inSession<T>(
     parts: SessionParts,
@@ -101,7 +202,7 @@ export class Trainer extends TrainerView {
     const session = new Session(parts);
     this.resumedFrom = ckptPath;
     this.shouldStop = this.#interruption.isAsked;
-    for (const warning of warnings) this.warn(warning);
+    if (parts.stage === "fit") for (const warning of warnings) this.warn(warning);
     parts.module.trainer = this;
     try {
       this.openExecutor = await createExecutor({ engine, accelerator });

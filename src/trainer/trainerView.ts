@@ -7,6 +7,14 @@ import type { Optimizer } from "../optim/optimizer.js";
 import type { FitRun } from "./fitRun.js";
 import type { ResolvedOptions } from "./options.js";
 
+/** What is seen of a run that does not train. */
+export interface Evaluation {
+  readonly stage: Exclude<Stage, "fit" | "sanityCheck">;
+  /** After limits; 0 before they are known. */
+  readonly numBatches: number;
+  readonly board: MetricsBoard | null;
+}
+
 const NO_METRICS: ReadonlyMap<string, number> = new Map();
 
 /** What modules and callbacks see of a trainer: the run under way, or the last one when it is over. */
@@ -15,6 +23,8 @@ export abstract class TrainerView implements TrainerState {
   shouldStop = false;
   /** The last fit; what is validated or tested after it is counted by its epochs and steps. */
   protected fitRun: FitRun | null = null;
+  /** What was validated, tested or predicted since. */
+  protected evaluation: Evaluation | null = null;
   /** There is one while something runs. */
   protected openExecutor: Executor | null = null;
   protected resumedFrom: string | null = null;
@@ -42,7 +52,14 @@ export abstract class TrainerView implements TrainerState {
     return this.fitRun?.epochLoop.numTrainingBatches ?? Number.POSITIVE_INFINITY;
   }
   get numValidationBatches(): number {
+    if (this.evaluation?.stage === "validate") return this.evaluation.numBatches;
     return this.fitRun?.epochLoop.validation.numBatches ?? 0;
+  }
+  get numTestBatches(): number {
+    return this.evaluation?.stage === "test" ? this.evaluation.numBatches : 0;
+  }
+  get numPredictBatches(): number {
+    return this.evaluation?.stage === "predict" ? this.evaluation.numBatches : 0;
   }
   get numSanityValBatches(): number {
     return this.fitRun?.numSanityValBatches ?? 0;
@@ -57,7 +74,7 @@ export abstract class TrainerView implements TrainerState {
     return this.fitRun?.epochLoop.isLastBatch ?? false;
   }
   get stage(): Stage {
-    return this.fitRun?.stage ?? "fit";
+    return this.evaluation?.stage ?? this.fitRun?.stage ?? "fit";
   }
   get fastDevRun(): boolean {
     return this.options.fastDevRun > 0;
@@ -114,6 +131,6 @@ export abstract class TrainerView implements TrainerState {
   }
 
   protected get board(): MetricsBoard | null {
-    return this.fitRun?.board ?? null;
+    return this.evaluation === null ? (this.fitRun?.board ?? null) : this.evaluation.board;
   }
 }

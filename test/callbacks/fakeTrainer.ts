@@ -18,6 +18,8 @@ export function fakeTrainer(changes: Partial<FakeTrainer> = {}): FakeTrainer {
     maxSteps: -1,
     numTrainingBatches: 4,
     numValidationBatches: 4,
+    numTestBatches: 0,
+    numPredictBatches: 0,
     numSanityValBatches: 2,
     checkValEveryNEpoch: 1,
     batchIdx: 0,
