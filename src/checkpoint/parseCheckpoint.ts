@@ -166,15 +166,14 @@ const CLASS_NAME = /^_*[A-Z][A-Za-z0-9_]*(?:\.(?:<locals>|[A-Za-z_][A-Za-z0-9_]*
 export function parseStateDict(dict: PyDict): StateDict {
   const tensors = new Map<string, StoredTensor>();
   const extraState = new Map<string, PyValue>();
-  const order: string[] = [];
   for (const [key, value] of dict) {
     if (typeof key !== "string") throw wrongType(`state_dict[${describeValue(key)}]`, "named by a string", key);
-    order.push(key);
     if (value instanceof StoredTensor) tensors.set(key, value);
     else extraState.set(key, value);
   }
   const versions = parseVersions(dict.attributes?.get("_metadata"));
-  return extraState.size === 0 ? { tensors, versions } : { tensors, versions, extraState, order };
+  if (extraState.size === 0) return { tensors, versions };
+  return { tensors, versions, extraState, order: Array.from(dict, ([key]) => key as string) };
 }
 
 function parseVersions(metadata: PyValue | undefined): ReadonlyMap<string, number> | null {

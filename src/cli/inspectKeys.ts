@@ -1,5 +1,6 @@
 import { countTensors } from "../checkpoint/countParameters.js";
 import type { Terminal } from "../io/console.js";
+import { itemSize } from "../storage/dtype.js";
 import { StoredTensor } from "../storage/storedTensor.js";
 import type { InspectOptions, Inspection } from "./inspection.js";
 import type { Listable, ListedTensor } from "./listedTensors.js";
@@ -45,18 +46,19 @@ function* namedTensors(listed: readonly ListedTensor[]): Generator<readonly [str
 
 /** The rows are made when they are asked for: a hundred thousand of them need not be kept. */
 function* rowsOf(listed: readonly ListedTensor[]): Generator<string[]> {
-  for (const { name, value } of listed) yield [name, ...describe(value)];
+  for (const { name, value } of listed) yield rowOf(name, value);
 }
 
-function describe(value: Listable): string[] {
-  if (value === null) return ["(extra state)", "", "", ""];
+function rowOf(name: string, value: Listable): string[] {
+  if (value === null) return [name, "(extra state)", "", "", ""];
   if (value instanceof StoredTensor) {
-    const { dtype, shape, numel, byteLength } = value;
-    return [dtype, shapeText(shape), formatCount(numel), formatBytes(byteLength)];
+    const { dtype, shape, numel } = value;
+    return [name, dtype, shapeText(shape), formatCount(numel), formatBytes(numel * itemSize(dtype))];
   }
   const { dtype, shape, layout, parts } = value;
   const dense = [...parts.values()];
   return [
+    name,
     `${dtype ?? "?"} ${layout}`,
     shape === null ? "?" : shapeText(shape),
     formatCount(dense.reduce((sum, { numel }) => sum + numel, 0)),

@@ -32,8 +32,11 @@ export function listTensors(inspection: Inspection, patterns: readonly RegExp[])
   const { checkpoint, file } = inspection;
   const { tensors, extraState, order } = checkpoint.stateDict;
   if (patterns.length === 0 && tensors.size + (extraState?.size ?? 0) > 0) {
-    const names = order ?? [...tensors.keys()];
-    const listed = names.map((name) => ({ name, value: tensors.get(name) ?? listable(extraState?.get(name) ?? null) }));
+    const listed: ListedTensor[] = [];
+    if (order === undefined) for (const [name, value] of tensors) listed.push({ name, value });
+    else
+      for (const name of order)
+        listed.push({ name, value: tensors.get(name) ?? listable(extraState?.get(name) ?? null) });
     return { listed, areKeys: true };
   }
   const selected = selectTensors(allTensorsOf(file.root), inspection, patterns);

@@ -1,3 +1,5 @@
+import { isPlain } from "./textWidth.js";
+
 /**
  * What a terminal would act on instead of showing: C0 and C1 controls (escape sequences begin with one), line and
  * paragraph separators, marks that turn the reading direction, invisible joiners, and halves of surrogate pairs.
@@ -8,11 +10,8 @@ const UNPRINTABLE =
 
 /** A string from a file as one harmless line: what would move the cursor or hide text is shown as its escape. */
 export function printable(text: string): string {
-  return PLAIN.test(text) ? text : text.replace(UNPRINTABLE, escapeOf);
+  return isPlain(text) ? text : text.replace(UNPRINTABLE, escapeOf);
 }
-
-/** Nearly every name: tables have hundreds of thousands of cells. */
-const PLAIN = /^[\x20-\x7e]*$/;
 
 /** The same for a text of several lines of our own. */
 export function printableLines(text: string): string {

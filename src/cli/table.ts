@@ -1,6 +1,6 @@
 import type { ConsoleStream } from "../io/console.js";
 import { printable } from "./printable.js";
-import { displayWidth, shortened } from "./textWidth.js";
+import { displayWidth, isPlain, shortened } from "./textWidth.js";
 
 /** A table to be shown: the first column is text, those in `numeric` stand at the right. */
 export interface TableContent {
@@ -65,21 +65,30 @@ export async function writeTable(content: TableContent, stream: ConsoleStream): 
 interface Layout {
   readonly widths: readonly number[];
   readonly lines: number;
+  /** The rows, where there are so few that they need not be made again. */
+  readonly rows: readonly (readonly string[])[] | undefined;
 }
 
+/** Up to here rows are kept from the first time they are gone through to the second. */
+const MAX_KEPT = 4096;
+
 function* everyRow({ head, rows, total }: TableContent): Generator<readonly string[]> {
-  yield head.map(printable);
-  for (const row of rows) yield row.map(printable);
-  if (total !== undefined) yield total.map(printable);
+  yield head;
+  yield* rows;
+  if (total !== undefined) yield total;
 }
 
 function layoutOf(content: TableContent, stream: TableStream): Layout {
   const widths: number[] = content.head.map(() => 0);
+  let kept: (readonly string[])[] | undefined = [];
   let lines = 0;
   for (const row of everyRow(content)) {
     lines += 1;
+    if (kept !== undefined && kept.push(row) > MAX_KEPT) kept = undefined;
     for (let column = 0; column < row.length; column += 1) {
-      widths[column] = Math.max(widths[column] ?? 0, displayWidth(row[column] ?? ""));
+      const cell = row[column] ?? "";
+      const width = isPlain(cell) ? cell.length : displayWidth(printable(cell));
+      if (width > (widths[column] ?? 0)) widths[column] = width;
     }
   }
   if (stream.isTTY) {
@@ -87,16 +96,21 @@ function layoutOf(content: TableContent, stream: TableStream): Layout {
     const room = Math.max(MIN_NAME_WIDTH, stream.columns - (content.indent ?? "").length - others);
     widths[0] = Math.min(widths[0] ?? 0, room);
   }
-  return { widths, lines };
+  return { widths, lines, rows: kept };
 }
 
 /** Every part of a long table must get the same columns, so cells come at their full width. */
-function* paddedRows(content: TableContent, { widths }: Layout): Generator<string[]> {
+function* paddedRows(content: TableContent, { widths, rows }: Layout): Generator<string[]> {
   const isRight = widths.map((_, column) => content.numeric?.includes(column) === true);
-  for (const row of everyRow(content)) {
+  for (const row of rows ?? everyRow(content)) {
     yield row.map((cell, column) => {
       const width = widths[column] ?? 0;
-      const text = column === 0 ? shortened(cell, width) : cell;
+      // The length of plain text is its width, so that it can be filled up as it is.
+      if (cell.length <= width && isPlain(cell)) {
+        return isRight[column] === true ? cell.padStart(width) : cell.padEnd(width);
+      }
+      const shown = printable(cell);
+      const text = column === 0 ? shortened(shown, width) : shown;
       const space = " ".repeat(Math.max(0, width - displayWidth(text)));
       return isRight[column] === true ? space + text : text + space;
     });

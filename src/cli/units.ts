@@ -13,7 +13,9 @@ export function formatBytes(bytes: number): string {
 
 /** A count with its thousands apart: 1,234,567. */
 export function formatCount(count: number): string {
-  return String(count).replace(/\B(?=(?:\d{3})+(?!\d))/g, ",");
+  let text = String(count);
+  for (let at = text.length - 3; at > 0; at -= 3) text = `${text.slice(0, at)},${text.slice(at)}`;
+  return text;
 }
 
 /** "1 tensor", "8 tensors". */

@@ -30,7 +30,7 @@ export function rebuildBuiltin(m: PickleMachine, global: PyGlobal): Rebuild | un
 /** The items of a container's only argument; none when there is no argument. */
 function items(m: PickleMachine, args: readonly PyValue[]): readonly PyValue[] | undefined {
   if (args.length > 1) return undefined;
-  const [first] = args;
+  const first = args[0];
   const found = first === undefined ? [] : first instanceof PySet ? first.items : asItems(first);
   m.spend(found?.length ?? 0);
   return found;
@@ -38,7 +38,8 @@ function items(m: PickleMachine, args: readonly PyValue[]): readonly PyValue[] |
 
 /** OrderedDict(), OrderedDict([[key, value], ...]) as Python 2 wrote it, Counter({...}). */
 function dict(m: PickleMachine, args: readonly PyValue[], kind: PyDictKind): PyDict | undefined {
-  const [first] = args;
+  if (args.length === 0) return new PyDict(undefined, kind); // torch gives every tensor one
+  const first = args[0];
   if (args.length === 1 && first instanceof PyDict) {
     m.spend(first.size);
     for (const [key] of first) m.spendKey(key);

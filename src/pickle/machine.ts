@@ -1,6 +1,7 @@
 import { LtrainError } from "../errors.js";
 import { keyPath } from "./keyPath.js";
 import { opcodeName, OPCODES } from "./opcodes.js";
+import { recalledNumbers } from "./recalled.js";
 import { decodeUtf8 } from "./utf8.js";
 import { MAX_KEY_PARTS, PyGlobal, PyTuple } from "./values.js";
 import type { PyValue } from "./values.js";
@@ -24,6 +25,9 @@ const MAX_LINE_BYTES = 1 << 20;
 /** A call may copy its argument, so a short file could copy a long list for ever; what it copies is counted against its own length. */
 const COPIES_PER_BYTE = 4;
 const FREE_COPIES = 10_000;
+
+/** From this size on it pays to look first which of its values a pickle asks for again. */
+const LARGE_PICKLE = 1 << 20;
 
 const DAMAGED = "the file may be damaged or cut short; compare it with the original";
 
@@ -71,6 +75,8 @@ export class PickleMachine {
   /** Indices that are larger than the file has bytes: a lie, or somebody's odd numbering. */
   readonly #farMemo = new Map<number, PyValue>();
   #memoSize = 0;
+  /** A bit for each memo number that is asked for; undefined when all are kept. */
+  readonly #recalled: Uint8Array | undefined;
   /** Below this height the stack belongs to an enclosing mark. */
   #floor = 0;
   #copies = 0;
@@ -82,6 +88,7 @@ export class PickleMachine {
     this.opcodeAt = options.start;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#recalled = bytes.byteLength < LARGE_PICKLE ? undefined : recalledNumbers(bytes, options.start);
   }
 
   /** Run to STOP; what is on top of the stack then is the value. */
@@ -141,7 +148,8 @@ export class PickleMachine {
     const value = this.top();
     if (index < this.bytes.length) {
       if (this.#memo[index] === undefined) this.#memoSize += 1;
-      this.#memo[index] = value;
+      const isKept = this.#recalled === undefined || ((this.#recalled[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
+      this.#memo[index] = isKept ? value : null;
     } else {
       if (!this.#farMemo.has(index)) this.#memoSize += 1;
       this.#farMemo.set(index, value);

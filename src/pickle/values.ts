@@ -162,9 +162,9 @@ export class PyDict {
   /** Keys that are spelled otherwise than they are compared: True, 1.0, tuples. */
   #spellings: Map<unknown, PyValue> | undefined;
 
-  constructor(entries: Iterable<readonly [PyValue, PyValue]> = [], kind: PyDictKind = "dict") {
+  constructor(entries?: Iterable<readonly [PyValue, PyValue]>, kind: PyDictKind = "dict") {
     this.kind = kind;
-    for (const [key, value] of entries) this.set(key, value);
+    if (entries !== undefined) for (const [key, value] of entries) this.set(key, value);
   }
 
   /** A dict with string keys from a plain object. */

@@ -72,7 +72,9 @@ export function counts(value: PyValue | undefined, what: string): readonly numbe
   if (items.length > MAX_RANK) {
     throw malformed(`a tensor has ${items.length} dimensions; more than ${MAX_RANK} are not read`);
   }
-  return items.map((item) => count(item, what));
+  for (const item of items) count(item, what);
+  // Of a list a copy: the pickle may go on to fill it.
+  return (plain instanceof PyTuple ? items : items.slice()) as readonly number[];
 }
 
 function sizeItems(size: PyObject): PyValue | undefined {
@@ -82,16 +84,17 @@ function sizeItems(size: PyObject): PyValue | undefined {
 /** Every element lies in the storage: nothing is read beyond it, and no size is believed that it cannot hold. */
 export function checkInside(tensor: StoredTensor): void {
   const { shape, stride, storageOffset, storage, dtype } = tensor;
-  const named = `tensor ${dtype} [${shape.join(", ")}]`;
+  const named = (): string => `tensor ${dtype} [${shape.join(", ")}]`;
   if (shape.length !== stride.length) {
-    throw malformed(`${named} has ${shape.length} dimensions and ${stride.length} strides`);
+    throw malformed(`${named()} has ${shape.length} dimensions and ${stride.length} strides`);
   }
-  if (!Number.isSafeInteger(tensor.byteLength)) throw malformed(`${named} is larger than any file`);
-  const last = shape.reduce((sum, size, axis) => sum + (size - 1) * (stride[axis] ?? 0), storageOffset);
+  if (!Number.isSafeInteger(tensor.byteLength)) throw malformed(`${named()} is larger than any file`);
+  let last = storageOffset;
+  for (let axis = 0; axis < shape.length; axis += 1) last += ((shape[axis] ?? 1) - 1) * (stride[axis] ?? 0);
   const needed = tensor.numel === 0 ? 0 : (last + 1) * itemSize(dtype);
   if (!(needed <= storage.byteLength)) {
     throw malformed(
-      `${named} with stride [${stride.join(", ")}] from element ${storageOffset} takes ${needed} bytes ` +
+      `${named()} with stride [${stride.join(", ")}] from element ${storageOffset} takes ${needed} bytes ` +
         `of a storage of ${storage.byteLength}`,
     );
   }

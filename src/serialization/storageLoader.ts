@@ -37,8 +37,9 @@ export function storageLoader(
  * made. It stays a name, and so do the tensors in it.
  */
 export function foreignStorage(id: PyValue): PyObject | undefined {
-  if (!(id instanceof PyTuple) || !id.items.some((item) => item instanceof PyObject)) return undefined;
-  return new PyObject(new PyGlobal("torch", "storage"), id);
+  if (!(id instanceof PyTuple)) return undefined;
+  for (const item of id.items) if (item instanceof PyObject) return new PyObject(new PyGlobal("torch", "storage"), id);
+  return undefined;
 }
 
 /** What a persistent id says of a storage. */
@@ -53,7 +54,11 @@ export interface StorageId {
 export function readStorageId(id: PyValue): StorageId {
   if (!(id instanceof PyTuple) || id.items[0] !== "storage")
     throw malformed("a persistent id is not a tuple that begins with 'storage'");
-  const [, storageClass, keyValue, location, numel] = id.items;
+  const { items } = id;
+  const storageClass = items[1];
+  const keyValue = items[2];
+  const location = items[3];
+  const numel = items[4];
   const key = typeof keyValue === "number" ? String(keyValue) : keyValue;
   if (!(storageClass instanceof PyGlobal) || !isStorageClass(storageClass)) {
     throw malformed(

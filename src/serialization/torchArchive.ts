@@ -108,7 +108,8 @@ async function shortText(entry: ZipEntry): Promise<string> {
 
 /** Bytes of the storages' records together. */
 export function storageBytesOf({ prefix, archive }: TorchArchive): number {
+  const folder = `${prefix}/data/`;
   let total = 0;
-  for (const entry of archive.entries.values()) if (entry.name.startsWith(`${prefix}/data/`)) total += entry.byteLength;
+  for (const entry of archive.entries.values()) if (entry.name.startsWith(folder)) total += entry.byteLength;
   return total;
 }

@@ -109,7 +109,15 @@ const NO_ARCHIVE = { prefix: "", byteOrder: "little", version: null } as const;
 function infoOf(archive: TorchArchive): TorchArchiveInfo {
   const { prefix, byteOrder, version } = archive;
   const recordCount = archive.archive.entries.size;
-  return { prefix, byteOrder, version, recordCount, storageBytes: storageBytesOf(archive) };
+  return {
+    prefix,
+    byteOrder,
+    version,
+    recordCount,
+    get storageBytes() {
+      return storageBytesOf(archive); // a sum over all records, which few ask for
+    },
+  };
 }
 
 function globalsOf({

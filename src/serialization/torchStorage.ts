@@ -17,9 +17,16 @@ const UNTYPED = "UntypedStorage";
 const STORAGE_MODULES = /^torch(\.(storage|cuda|xpu|hpu|mps|mtia|sparse))?$/;
 
 /** Whether the class is one of torch's storages. */
-export function isStorageClass({ module, name }: PyGlobal): boolean {
-  return STORAGE_MODULES.test(module) && (name === UNTYPED || STORAGE_DTYPES.has(name));
+export function isStorageClass(global: PyGlobal): boolean {
+  if (STORAGE_CLASSES.has(global)) return true;
+  const { module, name } = global;
+  const isOne = STORAGE_MODULES.test(module) && (name === UNTYPED || STORAGE_DTYPES.has(name));
+  if (isOne) STORAGE_CLASSES.add(global);
+  return isOne;
 }
+
+/** Those that have been found to be; a pickle has one object for each name, and names it for every tensor. */
+const STORAGE_CLASSES = new WeakSet<PyGlobal>();
 
 /** Bytes per element of a storage class: an UntypedStorage counts bytes. */
 export function storageItemSize({ name }: PyGlobal): number {

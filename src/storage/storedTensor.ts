@@ -84,7 +84,9 @@ export class StoredTensor {
 
   /** Number of elements. */
   get numel(): number {
-    return this.shape.reduce((product, size) => product * size, 1);
+    let product = 1;
+    for (const size of this.shape) product *= size;
+    return product;
   }
 
   /** Bytes of the elements themselves, without what else the storage holds. */

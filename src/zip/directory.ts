@@ -59,15 +59,17 @@ function readRecord(buffer: Buffer, view: DataView, at: number, place: number): 
     });
   }
   const extraStart = nameStart + nameLength;
-  const wide = zip64Numbers(view, extraStart, extraStart + view.getUint16(at + 30, true));
-  const widened = (value: number): number => {
-    if (value !== SATURATED_32) return value;
+  let byteLength = view.getUint32(at + 24, true);
+  let compressedLength = view.getUint32(at + 20, true);
+  let offset = view.getUint32(at + 42, true);
+  if (byteLength === SATURATED_32 || compressedLength === SATURATED_32 || offset === SATURATED_32) {
+    const wide = zip64Numbers(view, extraStart, extraStart + view.getUint16(at + 30, true));
     // Without the block the number may be meant: exactly 4 GiB - 1; the bounds decide.
-    return wide.next() ?? value;
-  };
-  const byteLength = widened(view.getUint32(at + 24, true));
-  const compressedLength = widened(view.getUint32(at + 20, true));
-  const offset = widened(view.getUint32(at + 42, true));
+    const widened = (value: number): number => (value === SATURATED_32 ? (wide.next() ?? value) : value);
+    byteLength = widened(byteLength);
+    compressedLength = widened(compressedLength);
+    offset = widened(offset);
+  }
   const method = view.getUint16(at + 10, true);
   if (method === 0 && byteLength !== compressedLength) {
     throw malformed(
