@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   "engine.unavailable": 5,
   "engine.unsupported": 5,
   "output.refused": 5,
+  "run.locked": 5,
   /** The operating system refused to read or write. */
   "io.failed": 6,
   /** A file has its new name, and may lose it again in a power cut; all other failures of a write leave what was there. */

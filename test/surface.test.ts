@@ -217,6 +217,7 @@ test("the error codes and their exit codes are exactly these", () => {
      "io.failed": 6,
      "key.missing": 4,
      "output.refused": 5,
+     "run.locked": 5,
      "run.stopped": 1,
      "training.failed": 1,
      "usage.invalid": 2,

@@ -23,7 +23,7 @@ export interface SessionParts {
 export class Session {
   readonly context: HookContext;
   readonly #parts: SessionParts;
-  #release: () => Promise<void> = () => Promise.resolve();
+  readonly #releases: (() => Promise<void>)[] = [];
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
@@ -69,10 +69,11 @@ export class Session {
 
   /** What is to be given back when all is over, also when something fails. */
   releaseLater(release: () => Promise<void>): void {
-    this.#release = release;
+    this.#releases.push(release);
   }
-  release(): Promise<void> {
-    return this.#release();
+  /** Give it back, the last first. */
+  async release(): Promise<void> {
+    for (const release of this.#releases.splice(0).reverse()) await release();
   }
 
   /** Whoever can still do something about it is told; what goes wrong in that does not hide what went wrong first. */
