@@ -2,7 +2,7 @@ import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { PyDict } from "../pickle/values.js";
 import type { LightningModule } from "./lightningModule.js";
 import type { Prediction } from "./prediction.js";
-import type { Stage, StepResult, TrainerState } from "./trainerState.js";
+import type { FitLoopState, Stage, StepResult, TrainerState } from "./trainerState.js";
 
 export type { StepResult } from "./trainerState.js";
 
@@ -28,6 +28,11 @@ export abstract class Callback {
   stateDict(): PyDict | null {
     return null;
   }
+  /**
+   * Before optimizers and schedulers take their states out of a checkpoint in which this callback has `state`: bring them
+   * into the form that they had when it was written.
+   */
+  prepareRestore?(fitLoop: FitLoopState, module: LightningModule, state: PyDict): void | Promise<void>;
   /** Tensors in the state are read when they are needed, so this may take its time. */
   loadStateDict?(state: PyDict): void | Promise<void>;
 

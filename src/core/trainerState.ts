@@ -9,6 +9,22 @@ export type Stage = "fit" | "sanityCheck" | "validate" | "test" | "predict";
 /** What a training step gave, read to the host: `loss` and what was logged under its own name. */
 export type StepResult = Readonly<Record<string, number>>;
 
+/** The fit under way, as far as callbacks may change it: Lightning's trainer.fit_loop. */
+export interface FitLoopState {
+  /** -1: no limit. Set it to train longer, or shorter. */
+  maxEpochs: number;
+  /**
+   * true: batches go forward only, without gradients and without an update. As in Lightning, the last one of an epoch
+   * is counted as an optimizer step all the same.
+   */
+  skipBackward: boolean;
+  /** Whether somebody has asked to end training in the middle of the epoch, to go on later. */
+  readonly interrupted: boolean;
+  readonly optimizers: readonly Optimizer[];
+  /** What moves the learning rates; set it to put others in their place. */
+  lrSchedulerConfigs: readonly LRSchedulerConfig[];
+}
+
 /**
  * What modules and callbacks may see of the trainer, and the few things they may ask of it. Trainer implements it;
  * nothing below trainer/ knows Trainer itself.
@@ -60,6 +76,8 @@ export interface TrainerState {
   /** What configureOptimizers gave, from onFitStart on. */
   readonly optimizers: readonly Optimizer[];
   readonly lrSchedulerConfigs: readonly LRSchedulerConfig[];
+  /** The fit under way; null when there is none. */
+  readonly fitLoop: FitLoopState | null;
   /** Learning rate of every param group of every optimizer, in order. */
   readonly learningRates: readonly number[];
   /** Batches whose gradients make one optimizer step; may be set between two epochs. */

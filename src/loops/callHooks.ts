@@ -19,7 +19,7 @@ type HookNames<T> = { [K in keyof T]-?: NonNullable<T[K]> extends Hook ? K : nev
 type ArgumentsOf<F> = F extends (...args: infer A) => unknown ? A : never;
 
 /** Hooks of a callback that get the trainer and the module first. */
-export type CallbackHook = Exclude<HookNames<Callback>, "loadStateDict" | "onCheckpointSaved">;
+export type CallbackHook = Exclude<HookNames<Callback>, "loadStateDict" | "onCheckpointSaved" | "prepareRestore">;
 /** Hooks of the module. */
 export type ModuleHook = Extract<HookNames<LightningModule>, `on${string}` | "setup" | "teardown">;
 /** What a callback's hook gets beyond trainer and module. */

@@ -1,5 +1,8 @@
+import type { LRSchedulerConfig } from "../core/lrSchedulerConfig.js";
+import type { FitLoopState } from "../core/trainerState.js";
 import type { DataLoader } from "../data/dataLoader.js";
 import type { LoaderIterator } from "../data/loaderIterator.js";
+import type { Optimizer } from "../optim/optimizer.js";
 import { callCallbacks, callHooks, callModule } from "./callHooks.js";
 import type { LoopContext } from "./loopContext.js";
 import { Progress } from "./progress.js";
@@ -13,7 +16,7 @@ export interface FitLimits {
 }
 
 /** Epochs until there is a reason to stop. */
-export class FitLoop {
+export class FitLoop implements FitLoopState {
   readonly progress = new Progress("run");
   readonly epochLoop: TrainingEpochLoop;
   /**
@@ -23,6 +26,7 @@ export class FitLoop {
   batches: LoaderIterator | null = null;
   /** Where a checkpoint says to go on; taken by the first epoch. */
   resumePoint: ResumePoint | null = null;
+  maxEpochs: number;
 
   readonly #context: LoopContext;
   readonly #limits: FitLimits;
@@ -30,7 +34,33 @@ export class FitLoop {
   constructor(context: LoopContext, limits: FitLimits, epochLoop: TrainingEpochLoop) {
     this.#context = context;
     this.#limits = limits;
+    this.maxEpochs = limits.maxEpochs;
     this.epochLoop = epochLoop;
+  }
+
+  get skipBackward(): boolean {
+    return this.epochLoop.skipBackward;
+  }
+  set skipBackward(skip: boolean) {
+    this.epochLoop.skipBackward = skip;
+  }
+  get interrupted(): boolean {
+    return this.epochLoop.interrupted;
+  }
+  get optimizers(): readonly Optimizer[] {
+    return this.#context.optimizers;
+  }
+  get lrSchedulerConfigs(): readonly LRSchedulerConfig[] {
+    return this.#context.schedulers;
+  }
+  set lrSchedulerConfigs(configs: readonly LRSchedulerConfig[]) {
+    const context = this.#context;
+    const rhythm = { interval: "epoch", frequency: 1, strict: true, reduceOnPlateau: false } as const;
+    context.schedulers = configs.map((config) => ({ ...rhythm, ...config }));
+    context.module.useOptimizers(
+      context.optimizers,
+      configs.map(({ scheduler }) => scheduler),
+    );
   }
 
   /** Index of the epoch under way. */
@@ -98,7 +128,8 @@ export class FitLoop {
   }
 
   #stopReason(): string | null {
-    const { maxEpochs, maxSteps } = this.#limits;
+    const { maxSteps } = this.#limits;
+    const { maxEpochs } = this;
     if (this.epochLoop.numTrainingBatches === 0) return "there are no training batches";
     if (maxSteps !== -1 && this.epochLoop.globalStep >= maxSteps) return `max_steps=${maxSteps} reached`;
     if (maxEpochs !== -1 && this.progress.current.processed >= maxEpochs) return `max_epochs=${maxEpochs} reached`;

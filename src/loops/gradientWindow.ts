@@ -15,7 +15,7 @@ export type Gradients = ReadonlyMap<Parameter, Tensor>;
  */
 export class GradientWindow {
   #size: number;
-  readonly #numbers: ReadonlyMap<Parameter, number>;
+  readonly #optimizers: readonly Optimizer[];
   readonly #sums = new Map<Parameter, Variable>();
   #filled: ReadonlySet<Parameter> = new Set();
   /** Those of them that an optimizer has used: no checkpoint needs them. */
@@ -23,8 +23,7 @@ export class GradientWindow {
 
   constructor(size: number, optimizers: readonly Optimizer[]) {
     this.#size = size;
-    const all = new Set(optimizers.flatMap(({ paramGroups }) => paramGroups).flatMap(({ params }) => params));
-    this.#numbers = new Map([...all].map((parameter, number) => [parameter, number]));
+    this.#optimizers = optimizers;
   }
 
   /** Batches of a full window: accumulate_grad_batches. */
@@ -38,7 +37,9 @@ export class GradientWindow {
 
   /** Parameters with a gradient of earlier batches, by their number in the optimizer: a step sees this. */
   get key(): string {
-    return this.#filled.size === 0 ? "" : [...this.#filled].map((parameter) => this.#numbers.get(parameter)).join();
+    if (this.#filled.size === 0) return "";
+    const numbers = this.#numbers;
+    return [...this.#filled].map((parameter) => numbers.get(parameter)).join();
   }
 
   /** Within a step: the gradients of this batch on top of those before. */
@@ -84,6 +85,12 @@ export class GradientWindow {
       state.set(this.#numbers.get(parameter) ?? -1, await read(this.#sumOf(parameter)));
     }
     return state;
+  }
+
+  /** Parameters in the optimizers' order; a callback may add some between two windows. */
+  get #numbers(): ReadonlyMap<Parameter, number> {
+    const all = new Set(this.#optimizers.flatMap(({ paramGroups }) => paramGroups).flatMap(({ params }) => params));
+    return new Map([...all].map((parameter, number) => [parameter, number]));
   }
 
   /** Take over what `state` gave. */

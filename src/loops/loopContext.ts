@@ -24,5 +24,6 @@ export interface EvaluationContext extends HookContext {
 export interface LoopContext extends EvaluationContext {
   /** More than one only where the module optimizes by hand. */
   readonly optimizers: readonly Optimizer[];
-  readonly schedulers: readonly SchedulerConfig[];
+  /** A callback may put others in their place. */
+  schedulers: readonly SchedulerConfig[];
 }

@@ -38,6 +38,8 @@ export interface BatchPlace {
   readonly opensWindow: boolean;
   /** Whether the optimizer steps after this batch. */
   readonly steps: boolean;
+  /** Whether it only goes forward, for what the module's layers keep of it. */
+  readonly forwardOnly: boolean;
 }
 
 /** Which parameters a step is about. */
@@ -62,7 +64,7 @@ export function optimizerStep(parts: OptimizerStepParts): StepFunction {
   const trained = trainedParameters([optimizer]);
   return (inputs, recording) => {
     const batch = assembleBatch(tree, inputs);
-    const { index, opensWindow, steps } = parts.batch();
+    const { index, opensWindow, steps, forwardOnly } = parts.batch();
     const batchIdx = recording === "again" ? index + OTHER_BATCH : index;
     const outputs: Record<string, Tensor> = {};
 
@@ -71,6 +73,13 @@ export function optimizerStep(parts: OptimizerStepParts): StepFunction {
       outputs["loss"] = loss;
       return precision.scaleLoss(window.size === 1 ? loss : tf.div(loss, window.size), inputs);
     };
+    if (forwardOnly) {
+      module.withLogSink(logs.sink(outputs), () => {
+        outputs["loss"] = asLoss(module.trainingStep(batch, batchIdx), module);
+      });
+      tell({ updated: new Set(), gathered: new Set() });
+      return outputs;
+    }
     const { grads } = module.withLogSink(logs.sink(outputs), () => valueAndGrads(forward, trained));
 
     const own = byParameter(trained, grads);

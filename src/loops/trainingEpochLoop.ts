@@ -38,6 +38,8 @@ export class TrainingEpochLoop {
   /** The loggers' step: one behind `globalStep` until the batch under way is over. */
   batchesThatStepped = 0;
   numTrainingBatches = 0;
+  /** true: batches go forward only. */
+  skipBackward = false;
   /** Whether an interruption ended the validation under way: it is due again, and the epoch is not over. */
   validationIsCut = false;
 
@@ -88,7 +90,8 @@ export class TrainingEpochLoop {
   }
   /** Whether the optimizer steps after the batch under way: its window is full, or the epoch ends. */
   get steps(): boolean {
-    return this.batchProgress.current.ready % this.window.size === 0 || this.isLastBatch;
+    const isFull = !this.skipBackward && this.batchProgress.current.ready % this.window.size === 0;
+    return isFull || this.isLastBatch;
   }
   /** Whether the metrics of the batch under way go to the loggers. */
   get shouldLog(): boolean {
@@ -145,7 +148,8 @@ export class TrainingEpochLoop {
 
   get #place(): BatchPlace {
     const { batchIdx: index } = this;
-    return { index, opensWindow: index % this.window.size === 0, steps: this.steps };
+    const { skipBackward: forwardOnly, steps } = this;
+    return { index, opensWindow: !forwardOnly && index % this.window.size === 0, steps, forwardOnly };
   }
 
   #done(): boolean {

@@ -54,8 +54,8 @@ export class TrainingSteps {
   async run(batch: FlatBatch): Promise<void> {
     const others = this.#isAutomatic ? this.#beforeStep() : {};
     const { outputs, note } = await this.#runner.run(batch, others);
-    const { steps } = this.#place();
-    this.stepped = steps && (await this.#context.precision.tookStep(outputs));
+    const { steps, forwardOnly } = this.#place();
+    this.stepped = steps && !forwardOnly && (await this.#context.precision.tookStep(outputs));
     await this.#logs.add(outputs, batchSizeOf(batch));
     this.window.settle(note?.gathered ?? new Set(), note?.spent);
     if (!this.#isAutomatic) return;
@@ -76,8 +76,9 @@ export class TrainingSteps {
 
   /** Count what is about to happen; gives the numbers that the step takes. */
   #beforeStep(): Record<string, HostTensor> {
-    const { opensWindow, steps } = this.#place();
+    const { opensWindow, steps, forwardOnly } = this.#place();
     if (steps) this.optimizerProgress.increment("ready");
+    if (forwardOnly) return {};
     if (opensWindow) {
       for (const moment of ["ready", "started", "completed"] as const) this.zeroGradProgress.increment(moment);
     }
@@ -96,7 +97,8 @@ export class TrainingSteps {
       name: "trainingStep",
       build: (tree, tell) => optimizerStep({ ...parts, tree, tell, batch: this.#place }),
       variant: () => {
-        const { opensWindow, steps } = this.#place();
+        const { opensWindow, steps, forwardOnly } = this.#place();
+        if (forwardOnly) return "forward";
         return `${window.size} ${opensWindow ? "opens" : window.key} ${steps ? optimizerVariant(optimizer) : "gathers"}`;
       },
     });

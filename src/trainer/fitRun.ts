@@ -49,7 +49,7 @@ export class FitRun implements LoopContext, LiveState {
   readonly callbacks: readonly Callback[];
   readonly executor: Executor;
   readonly optimizers: readonly Optimizer[];
-  readonly schedulers: readonly SchedulerConfig[];
+  schedulers: readonly SchedulerConfig[];
   readonly hookLogs: HookLogs;
   readonly interruption: Interruption;
   readonly board: MetricsBoard;

@@ -3,6 +3,7 @@ import type { LightningModule } from "../core/lightningModule.js";
 import { LtrainError } from "../errors.js";
 import { restoreLoops } from "../loops/loopsState.js";
 import { findResumePoint } from "../loops/resumePoint.js";
+import { userCode } from "../loops/userFailure.js";
 import { keyText } from "../pickle/convert.js";
 import { PyDict } from "../pickle/values.js";
 import { StoredTensor } from "../storage/storedTensor.js";

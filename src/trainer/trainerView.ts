@@ -1,6 +1,6 @@
 import type { LRSchedulerConfig } from "../core/lrSchedulerConfig.js";
 import type { Logger } from "../core/logger.js";
-import type { Stage, TrainerState } from "../core/trainerState.js";
+import type { FitLoopState, Stage, TrainerState } from "../core/trainerState.js";
 import type { Executor } from "../engine/executor.js";
 import type { MetricsBoard } from "../loops/metricsBoard.js";
 import type { Optimizer } from "../optim/optimizer.js";
@@ -43,7 +43,7 @@ export abstract class TrainerView implements TrainerState {
     return this.fitRun?.fitLoop.currentEpoch ?? 0;
   }
   get maxEpochs(): number {
-    return this.options.maxEpochs;
+    return this.fitRun?.fitLoop.maxEpochs ?? this.options.maxEpochs;
   }
   get maxSteps(): number {
     return this.options.maxSteps;
@@ -115,6 +115,9 @@ export abstract class TrainerView implements TrainerState {
   }
   get lrSchedulerConfigs(): readonly LRSchedulerConfig[] {
     return this.fitRun?.schedulers ?? [];
+  }
+  get fitLoop(): FitLoopState | null {
+    return this.fitRun?.fitLoop ?? null;
   }
   get accumulateGradBatches(): number {
     return this.fitRun?.epochLoop.window.size ?? this.options.accumulateGradBatches;

@@ -38,6 +38,7 @@ export function fakeTrainer(changes: Partial<FakeTrainer> = {}): FakeTrainer {
     progressBarMetrics: new Map(),
     optimizers: [],
     lrSchedulerConfigs: [],
+    fitLoop: null,
     accumulateGradBatches: 1,
     learningRates: [],
     shouldStop: false,
