@@ -63,7 +63,7 @@ function below(prefix: string, tensors: PeerTensors, strip: boolean): PeerTensor
 peerTest("torch.load(weights_only=True) reads every tensor of a checkpoint as ltrain itself reads it", async () => {
   await inTemporaryFolder(async (folder) => {
     const path = trainedCheckpoint(folder);
-    const loaded = torchLoads(path);
+    const loaded = await torchLoads(path);
 
     expect(loaded.keys).toEqual([
       "epoch",
@@ -100,7 +100,7 @@ peerTest("torch.load(weights_only=True) reads every tensor of a checkpoint as lt
 peerTest("LitAutoEncoder.load_from_checkpoint gives the same hyperparameters and bit-equal weights", async () => {
   await inTemporaryFolder(async (folder) => {
     const path = trainedCheckpoint(folder);
-    const { hparams, tensors } = lightningLoadsFromCheckpoint(path);
+    const { hparams, tensors } = await lightningLoadsFromCheckpoint(path);
 
     expect(hparams).toMatchObject({ hidden: 16, latent: 3, lr: 0.002 });
     const loaded = await torchCheckpointIO().load(path);
@@ -115,39 +115,39 @@ peerTest("LitAutoEncoder.load_from_checkpoint gives the same hyperparameters and
 });
 
 peerTest("the encoder that extract cuts out loads into a torch Encoder with strict=True, bytes equal", async () => {
-  await inTemporaryFolder((folder) => {
+  await inTemporaryFolder(async (folder) => {
     const path = trainedCheckpoint(folder);
-    const { tensors } = lightningLoadsFromCheckpoint(path);
+    const { tensors } = await lightningLoadsFromCheckpoint(path);
 
     ltrainOk(folder, "extract", path, "--prefix", "encoder.", "--strip-prefix", "-o", "encoder.pt");
 
-    expect(torchLoadsEncoder(`${folder}/encoder.pt`, 16, 3)).toEqual(below("encoder.", tensors, true));
+    expect(await torchLoadsEncoder(`${folder}/encoder.pt`, 16, 3)).toEqual(below("encoder.", tensors, true));
   });
 });
 
 peerTest("without --strip-prefix the names stay, in torch's format and in safetensors", async () => {
-  await inTemporaryFolder((folder) => {
+  await inTemporaryFolder(async (folder) => {
     const path = trainedCheckpoint(folder);
-    const { tensors } = lightningLoadsFromCheckpoint(path);
+    const { tensors } = await lightningLoadsFromCheckpoint(path);
     const expected = below("encoder.", tensors, false);
 
     ltrainOk(folder, "extract", path, "--prefix", "encoder.", "-o", "encoder.pt");
     ltrainOk(folder, "extract", path, "--prefix", "encoder.", "--format", "safetensors", "-o", "encoder.safetensors");
 
-    expect(Object.values(torchLoads(`${folder}/encoder.pt`).tensors)).toEqual(Object.values(expected));
-    expect(safetensorsLoads(`${folder}/encoder.safetensors`)).toEqual(expected);
+    expect(Object.values((await torchLoads(`${folder}/encoder.pt`)).tensors)).toEqual(Object.values(expected));
+    expect(await safetensorsLoads(`${folder}/encoder.safetensors`)).toEqual(expected);
   });
 });
 
 peerTest("the ckpt that extract and sanitize write is one for LitAutoEncoder.load_from_checkpoint", async () => {
-  await inTemporaryFolder((folder) => {
+  await inTemporaryFolder(async (folder) => {
     const path = trainedCheckpoint(folder);
-    const original = lightningLoadsFromCheckpoint(path);
+    const original = await lightningLoadsFromCheckpoint(path);
     ltrainOk(folder, "extract", path, "--prefix", "", "-o", "weights.ckpt");
     ltrainOk(folder, "sanitize", "weights.ckpt", "-o", "clean.ckpt");
 
-    expect(lightningLoadsFromCheckpoint(`${folder}/clean.ckpt`)).toEqual(original);
-    expect(torchLoads(`${folder}/weights.ckpt`).keys).toEqual([
+    expect(await lightningLoadsFromCheckpoint(`${folder}/clean.ckpt`)).toEqual(original);
+    expect((await torchLoads(`${folder}/weights.ckpt`)).keys).toEqual([
       "epoch",
       "global_step",
       "pytorch-lightning_version",

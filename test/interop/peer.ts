@@ -1,6 +1,6 @@
-import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { LiveProcess } from "./liveProcess.js";
 
 const SCRIPT = fileURLToPath(new URL("peer.py", import.meta.url));
 const VENV = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
@@ -50,67 +50,52 @@ export interface PeerLoaded {
   readonly precision: Record<string, [type: string, value: number]>;
 }
 
-/** A run of real Lightning: which module, which optimizer, how long. */
-export interface FitSpec {
-  readonly init_args: Readonly<Record<string, unknown>>;
-  readonly optimizer: string;
-  readonly optimizer_args: Readonly<Record<string, unknown>>;
-  readonly scheduler?: string;
-  readonly scheduler_args?: Readonly<Record<string, unknown>>;
-  readonly batch_size: number;
-  readonly train_size: number;
-  readonly max_epochs: number;
-  readonly shuffle?: boolean;
-  readonly seed?: number;
-  readonly checkpoint?: Readonly<Record<string, unknown>>;
-  readonly precision?: "16-mixed" | "bf16-mixed";
+/** What came of a run of real Lightning: the losses this process saw, and the files it left. */
+export interface PeerFit {
+  readonly losses: number[];
+  readonly val_losses: number[];
+  readonly checkpoints: string[];
+  readonly global_step: number;
+  /** Whether `Preempt` ended it. */
+  readonly preempted: boolean;
+  readonly scaler: Record<string, number> | null;
+}
+
+/** What a run of Lightning's may be told beside its config. */
+export interface PeerFitOptions {
+  readonly ckptPath?: string;
   /** Arguments of the GradScaler of 16-mixed. */
   readonly scaler?: Readonly<Record<string, number>>;
 }
 
-/** What came of it: the loss of every step this process took, and the files it left. */
-export interface PeerFit {
-  readonly losses: number[];
-  readonly checkpoints: string[];
-  readonly tensors: PeerTensors;
-  readonly global_step: number;
-  readonly lr: number[];
-  readonly scaler: Record<string, number> | null;
-}
+const python = new LiveProcess(PYTHON, [SCRIPT]);
 
 /** Open a file with `torch.load(weights_only=True)`. */
-export function torchLoads(path: string): PeerLoaded {
-  return ask("load", path) as PeerLoaded;
+export async function torchLoads(path: string): Promise<PeerLoaded> {
+  return (await python.ask({ command: "load", path })) as PeerLoaded;
 }
 
 /** `LitAutoEncoder.load_from_checkpoint(path)` in Python. */
-export function lightningLoadsFromCheckpoint(path: string): { hparams: Record<string, unknown>; tensors: PeerTensors } {
-  return ask("load_from_checkpoint", path) as { hparams: Record<string, unknown>; tensors: PeerTensors };
+export async function lightningLoadsFromCheckpoint(
+  path: string,
+): Promise<{ hparams: Record<string, unknown>; tensors: PeerTensors }> {
+  const answer = await python.ask({ command: "load_from_checkpoint", path });
+  return answer as { hparams: Record<string, unknown>; tensors: PeerTensors };
 }
 
 /** `Encoder().load_state_dict(torch.load(path), strict=True)` in Python. */
-export function torchLoadsEncoder(path: string, hidden: number, latent: number): PeerTensors {
-  const answer = ask("load_encoder", path, "--hidden", String(hidden), "--latent", String(latent));
+export async function torchLoadsEncoder(path: string, hidden: number, latent: number): Promise<PeerTensors> {
+  const answer = await python.ask({ command: "load_encoder", path, hidden, latent });
   return (answer as { tensors: PeerTensors }).tensors;
 }
 
 /** `safetensors.torch.load_file(path)` in Python. */
-export function safetensorsLoads(path: string): PeerTensors {
-  return (ask("load_safetensors", path) as { tensors: PeerTensors }).tensors;
+export async function safetensorsLoads(path: string): Promise<PeerTensors> {
+  return ((await python.ask({ command: "load_safetensors", path })) as { tensors: PeerTensors }).tensors;
 }
 
-/** `Trainer.fit(ckpt_path=...)` in real Lightning, on the first images of an IDX folder, without shuffling. */
-export function lightningFits(data: string, out: string, spec: FitSpec, ckptPath?: string): PeerFit {
-  const resume = ckptPath === undefined ? [] : ["--ckpt-path", ckptPath];
-  return ask("fit", "--data", data, "--out", out, "--spec", JSON.stringify(spec), ...resume) as PeerFit;
-}
-
-function ask(command: string, ...args: readonly string[]): unknown {
-  const answer = execFileSync(PYTHON, [SCRIPT, command, ...args], {
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-    env: { ...process.env, CUDA_VISIBLE_DEVICES: "" },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  return JSON.parse(answer);
+/** `Trainer.fit(ckpt_path=...)` in real Lightning, of a config that ltrain takes too; its files go into `out`. */
+export async function lightningFits(config: object, out: string, options: PeerFitOptions = {}): Promise<PeerFit> {
+  const { ckptPath: ckpt_path = null, scaler = null } = options;
+  return (await python.ask({ command: "fit", config, out, ckpt_path, scaler })) as PeerFit;
 }

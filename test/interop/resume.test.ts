@@ -1,101 +1,99 @@
-import { fileURLToPath } from "node:url";
+import { renameSync } from "node:fs";
+import { join } from "node:path";
+import { loadCheckpoint, type LoadedCheckpoint } from "../../src/checkpoint/checkpointIO.js";
+import { PyDict, type PyValue } from "../../src/pickle/values.js";
+import { expectSameTree } from "../trainer/sameTree.js";
 import { lightningFits, peerTest } from "./peer.js";
-import type { FitSpec } from "./peer.js";
-import { filesBelow, inTemporaryFolder, lossesOf, ltrainOk, MNIST, writeText } from "./runs.js";
+import { CASES, describeCase, FROM_SCRATCH, fromScratchConfig, handOverConfig, STEPS } from "./runCases.js";
+import { inTemporaryFolder, lossesOf, ltrainProcess, writeText } from "./runs.js";
 
-/** What both sides are told; 22 images in batches of 4: the last batch of an epoch is smaller. */
-const COMMON = { init_args: { hidden: 8, latent: 3 }, batch_size: 4, train_size: 22, max_epochs: 4 } as const;
-const STEPS_PER_EPOCH = 6;
+const ltrain = ltrainProcess();
 
-const SPECS: readonly FitSpec[] = [
-  { ...COMMON, optimizer: "SGD", optimizer_args: { lr: 0.5 } },
-  {
-    ...COMMON,
-    optimizer: "SGD",
-    optimizer_args: { lr: 0.5, momentum: 0.9, nesterov: true, weight_decay: 0.001 },
-    scheduler: "StepLR",
-    scheduler_args: { step_size: 1, gamma: 0.5 },
-  },
-  { ...COMMON, optimizer: "Adam", optimizer_args: { lr: 0.01 } },
-  {
-    ...COMMON,
-    optimizer: "Adam",
-    optimizer_args: { lr: 0.02, weight_decay: 0.01 },
-    scheduler: "StepLR",
-    scheduler_args: { step_size: 2, gamma: 0.3 },
-  },
-  { ...COMMON, optimizer: "Adam", optimizer_args: { lr: 0.02, amsgrad: true } },
-];
-
-const describeSpec = (spec: FitSpec): string =>
-  `${spec.optimizer} ${JSON.stringify(spec.optimizer_args)}` +
-  (spec.scheduler === undefined ? "" : ` with ${spec.scheduler} ${JSON.stringify(spec.scheduler_args)}`);
-
-/** The same run as ltrain's config; JSON is YAML. */
-function configOf(spec: FitSpec, maxEpochs: number): string {
-  return JSON.stringify({
-    seed_everything: 42,
-    model: { class_path: "LitAutoEncoder", init_args: spec.init_args },
-    data: {
-      class_path: `${fileURLToPath(new URL("firstImages.ts", import.meta.url))}:FirstImages`,
-      init_args: { folder: MNIST, size: spec.train_size, batch_size: spec.batch_size },
-    },
-    optimizer: { class_path: `torch.optim.${spec.optimizer}`, init_args: spec.optimizer_args },
-    ...(spec.scheduler === undefined
-      ? {}
-      : {
-          lr_scheduler: {
-            class_path: `torch.optim.lr_scheduler.${spec.scheduler}`,
-            init_args: spec.scheduler_args,
-          },
-        }),
-    trainer: {
-      max_epochs: maxEpochs,
-      log_every_n_steps: 1,
-      callbacks: [{ class_path: "ModelCheckpoint", init_args: { save_top_k: -1 } }],
-    },
-  });
-}
+/** Where Lightning's run is taken over by ltrain, and where ltrain's by Lightning: after how many steps of the run. */
+const MOMENTS = [
+  { moment: "at an epoch's end", first: "epochs/epoch=1-step=12.ckpt", second: "epochs/epoch=2-step=18.ckpt" },
+  { moment: "in mid-epoch", first: "steps/epoch=1-step=10.ckpt", second: "steps/epoch=2-step=15.ckpt" },
+] as const;
+const stepOf = (file: string): number => Number(/step=(\d+)/.exec(file)?.[1]);
 
 /** Every loss within 1e-5 of what it should be, relative, as the issue of resuming across both worlds asks. */
-function expectLosses(actual: readonly number[], expected: readonly number[]): void {
-  expect(actual).toHaveLength(expected.length);
-  const off = expected.map((loss, step) => ({ step, relative: Math.abs((actual[step] ?? NaN) - loss) / loss }));
-  expect(off.filter(({ relative }) => !(relative <= 1e-5))).toEqual([]);
+function expectLosses(leg: string, actual: readonly number[], expected: readonly number[]): void {
+  const off = expected.map((loss, step) => ({ step, loss, actual: actual[step] ?? Number.NaN }));
+  expect({
+    leg,
+    steps: actual.length,
+    off: off.filter(({ loss, actual }) => !(Math.abs(actual - loss) <= 1e-5 * loss)),
+  }).toEqual({ leg, steps: expected.length, off: [] });
 }
 
-describe.each(SPECS.map((spec) => [describeSpec(spec), spec] as const))("%s", (_, spec) => {
-  peerTest("what Lightning began, ltrain ends with the losses of Lightning's unbroken run", async () => {
-    await inTemporaryFolder((folder) => {
-      const unbroken = lightningFits(MNIST, `${folder}/lightning`, spec);
-      const half = unbroken.checkpoints.find((path) => path.endsWith("epoch=1-step=12.ckpt")) ?? "none";
-      const config = writeText(folder, "config.json", configOf(spec, spec.max_epochs));
+const STATE = ["epoch", "global_step", "loops", "callbacks", "optimizer_states", "lr_schedulers"] as const;
 
-      const resumed = ltrainOk(folder, "resume", half, "--config", config, "--json");
+/** What two files of one moment say of where training stood is the same; schedules' steps but for those that are lost. */
+async function expectSameState(left: string, right: string, lostSteps = 0): Promise<void> {
+  const [a, b] = [await loadCheckpoint(left), await loadCheckpoint(right)];
+  try {
+    for (const key of STATE) {
+      if (lostSteps > 0 && (key === "loops" || key === "lr_schedulers")) continue;
+      await expectSameTree(itemOf(a, key), itemOf(b, key), key);
+    }
+    if (lostSteps > 0) expect(scheduleSteps(a)).toBe(scheduleSteps(b) - lostSteps);
+  } finally {
+    await Promise.all([a.close(), b.close()]);
+  }
+}
 
-      expectLosses(lossesOf(resumed), unbroken.losses.slice(2 * STEPS_PER_EPOCH));
+function itemOf({ root }: LoadedCheckpoint, key: string): PyValue {
+  if (!(root instanceof PyDict)) throw new Error("a checkpoint is a dict");
+  return root.get(key) ?? null;
+}
+
+function scheduleSteps({ checkpoint }: LoadedCheckpoint): number {
+  return Number(checkpoint.lrSchedulers?.[0]?.get("last_epoch"));
+}
+
+describe.each(CASES.map((given) => [describeCase(given), given] as const))("%s", (_, given) => {
+  describe.each(MOMENTS)("$moment", ({ first, second }) => {
+    peerTest("Lightning, then ltrain, then Lightning take the steps of one run of Lightning's", async () => {
+      await inTemporaryFolder(async (folder) => {
+        const [run, unbroken] = [join(folder, "run"), join(folder, "unbroken")];
+        const [from, to] = [stepOf(first), stepOf(second)];
+        const whole = await lightningFits(handOverConfig(given, run), run);
+        renameSync(run, unbroken); // the chain writes where it wrote: states tell their folder
+        expect(whole.losses).toHaveLength(STEPS);
+
+        const begun = await lightningFits(handOverConfig(given, run, from), run);
+        const config = writeText(folder, "config.json", JSON.stringify(handOverConfig(given, run, to)));
+        const middle = await ltrain("resume", join(run, first), "--config", config, "--json");
+        expect(middle.stderr).toContain("preempted");
+        const ended = await lightningFits(handOverConfig(given, run), run, { ckptPath: join(run, second) });
+
+        expectLosses("Lightning begins", begun.losses, whole.losses.slice(0, from));
+        expectLosses("ltrain goes on", lossesOf(middle), whole.losses.slice(from, to));
+        await expectSameState(join(run, second), join(unbroken, second));
+        expectLosses("Lightning ends", ended.losses, whole.losses.slice(to));
+        const last = "epochs/epoch=3-step=24.ckpt";
+        await expectSameState(join(run, last), join(unbroken, last), given.isStepLost === true ? 1 : 0);
+      });
     });
   });
+});
 
-  peerTest("what ltrain began, Lightning ends with the losses of ltrain's unbroken run", async () => {
-    await inTemporaryFolder((folder) => {
-      const config = writeText(folder, "config.json", configOf(spec, spec.max_epochs));
-      const unbroken = lossesOf(ltrainOk(folder, "train", "--config", config, "--json"));
-      expect(unbroken).toHaveLength(spec.max_epochs * STEPS_PER_EPOCH);
-      const half = filesBelow(folder, "epoch=1-step=12.ckpt")[0] ?? "none";
+describe.each(FROM_SCRATCH.map((given) => [describeCase(given), given] as const))("%s", (_, given) => {
+  peerTest("from the same seed, shuffled, ltrain takes the steps that Lightning takes", async () => {
+    await inTemporaryFolder(async (folder) => {
+      const config = fromScratchConfig(given, folder);
+      const lightning = await lightningFits(config, join(folder, "lightning"));
+      expect(lightning.losses).toHaveLength(200);
 
-      const resumed = lightningFits(MNIST, `${folder}/lightning`, spec, half);
+      const ran = await ltrain("train", "--config", writeText(folder, "config.json", JSON.stringify(config)), "--json");
 
-      expectLosses(resumed.losses, unbroken.slice(2 * STEPS_PER_EPOCH));
-    });
-  });
-
-  peerTest("from the same seed, ltrain and Lightning take the same run from the first step on", async () => {
-    await inTemporaryFolder((folder) => {
-      const config = writeText(folder, "config.json", configOf(spec, spec.max_epochs));
-      const ours = lossesOf(ltrainOk(folder, "train", "--config", config, "--json"));
-
-      expectLosses(ours, lightningFits(MNIST, `${folder}/lightning`, spec).losses);
+      expectLosses("from scratch", lossesOf(ran), lightning.losses);
+      const validations = ran.events().filter(({ event }) => event === "validation");
+      expectLosses(
+        "validation",
+        validations.map(({ metrics }) => (metrics as Record<string, number>)["val_loss"] ?? Number.NaN),
+        lightning.val_losses,
+      );
     });
   });
 });

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { LiveProcess } from "./liveProcess.js";
 
 const LTRAIN = fileURLToPath(new URL("../../bin/ltrain.js", import.meta.url));
 
@@ -27,15 +28,24 @@ export function ltrain(cwd: string, ...args: readonly string[]): Ran {
     maxBuffer: 1 << 28,
     env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: undefined },
   });
-  return {
-    code: status,
-    stdout,
-    stderr,
-    events: () =>
-      stdout
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
+  return ranOf(status, stdout, stderr);
+}
+
+function ranOf(code: number | null, stdout: string, stderr: string): Ran {
+  const events = (): Record<string, unknown>[] =>
+    stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { code, stdout, stderr, events };
+}
+
+/** The built command line for many runs in one process; to be made where tests are declared. */
+export function ltrainProcess(): (...args: readonly string[]) => Promise<Ran> {
+  const live = new LiveProcess(process.execPath, [fileURLToPath(new URL("ltrainProcess.mjs", import.meta.url))]);
+  return async (...args) => {
+    const { code, stdout, stderr } = (await live.ask({ args })) as Ran;
+    return ranOf(code, stdout, stderr);
   };
 }
 

@@ -10,8 +10,12 @@ export async function expectSameTree(actual: PyValue, expected: PyValue, path = 
     if (!(actual instanceof StoredTensor)) throw new Error(`${path} is no tensor`);
     expect([path, actual.dtype, actual.shape]).toEqual([path, expected.dtype, expected.shape]);
     const [a, b] = [float32Values(await readTensor(actual)), float32Values(await readTensor(expected))];
-    const off = [...b].map((value, i) => Math.abs((a[i] ?? NaN) - value) / Math.max(1, Math.abs(value)));
-    expect([path, Math.max(0, ...off) <= 1e-5]).toEqual([path, true]);
+    const off = [...b].map((value, i) => {
+      const own = a[i] ?? Number.NaN;
+      return Object.is(own, value) ? 0 : Math.abs(own - value) / Math.max(1, Math.abs(value)); // infinities are equal
+    });
+    const worst = Math.max(0, ...off);
+    if (!(worst <= 1e-5)) throw new Error(`${path} is off by ${worst}`);
     return;
   }
   expect([path, actual?.constructor]).toEqual([path, expected?.constructor]);
