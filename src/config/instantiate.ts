@@ -77,6 +77,8 @@ function trainerOptions(resolved: ResolvedConfig, config: Config, setup: RunSetu
     maxSteps: option("max_steps"),
     limitTrainBatches: option("limit_train_batches"),
     limitValBatches: option("limit_val_batches"),
+    limitTestBatches: option("limit_test_batches"),
+    limitPredictBatches: option("limit_predict_batches"),
     fastDevRun: option("fast_dev_run"),
     checkValEveryNEpoch: option("check_val_every_n_epoch"),
     accumulateGradBatches: option("accumulate_grad_batches"),

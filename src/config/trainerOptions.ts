@@ -55,6 +55,8 @@ export const TRAINER_OPTIONS = {
   max_steps: z.int().min(-1).default(-1).describe("Stop after this many optimizer steps; -1: no limit."),
   limit_train_batches: limit("training"),
   limit_val_batches: limit("validation"),
+  limit_test_batches: limit("test"),
+  limit_predict_batches: limit("prediction"),
   fast_dev_run: z
     .union([z.boolean(), z.int().min(0)])
     .default(false)
@@ -117,8 +119,6 @@ const NOT_YET: Readonly<Record<string, readonly unknown[]>> = {
   devices: ["auto", 1, "1", null],
   enable_autolog_hparams: [true],
   inference_mode: anyBoolean,
-  limit_predict_batches: [null],
-  limit_test_batches: [null],
   max_time: [null],
   min_epochs: [null, 0],
   min_steps: [null, 0],
@@ -135,7 +135,7 @@ const NOT_YET: Readonly<Record<string, readonly unknown[]>> = {
 };
 
 /** Limits whose float 1.0 is Lightning's default, while the integer 1 is one batch. */
-const WHOLE = new Set(["limit_test_batches", "limit_predict_batches", "val_check_interval"]);
+const WHOLE = new Set(["val_check_interval"]);
 
 /** Whether an option is one of Lightning's that ltrain does not have yet. */
 export function isNotYet(key: string): boolean {
