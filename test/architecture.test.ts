@@ -10,6 +10,7 @@ const RANK: Readonly<Record<string, number>> = {
   io: 1,
   storage: 1,
   zip: 2,
+  plot: 2,
   pickle: 2,
   tensor: 2,
   serialization: 3,
@@ -25,6 +26,7 @@ const RANK: Readonly<Record<string, number>> = {
   loggers: 6,
   demos: 6,
   trainer: 7,
+  runs: 7,
   config: 8,
   cli: 9,
   "index.ts": 9,
@@ -158,7 +160,7 @@ function networkTouched(tree: Tree): string[] {
 function engineReached(tree: Tree): string[] {
   return [
     ...tree.reachableFrom(
-      ["inspect", "extract", "convert", "sanitize", "verify", "diff"].map((name) => `cli/${name}.ts`),
+      ["inspect", "extract", "convert", "sanitize", "verify", "diff", "plot", "report", "runs"].map((name) => `cli/${name}.ts`),
     ),
   ].filter((file) => ["tensor", "engine"].includes(folderOf(file)));
 }

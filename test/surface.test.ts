@@ -155,6 +155,14 @@ test("the command line has exactly these commands and options", () => {
        "--reverse",
        "--json",
      ],
+     "plot": [
+       "--metric",
+       "--log",
+       "--smooth",
+       "--output",
+       "--force",
+       "--json",
+     ],
      "resume": [
        "--config",
        "--ckpt-path",

@@ -7,6 +7,7 @@ import { addSchema } from "./configCommands.js";
 import { addDiff } from "./diffCommand.js";
 import { addInspect } from "./inspectCommand.js";
 import { splitOverrides } from "./overrides.js";
+import { addPlot } from "./plotCommand.js";
 import { addConvert, addExtract, addSanitize } from "./rewriteCommands.js";
 import { addVerify } from "./verifyCommand.js";
 
@@ -78,6 +79,7 @@ const COMMANDS: ReadonlyMap<string, AddCommand> = new Map([
   ["sanitize", addSanitize],
   ["verify", addVerify],
   ["diff", addDiff],
+  ["plot", addPlot],
   ["schema", addSchema],
   ["doctor", addDoctor],
 ]);

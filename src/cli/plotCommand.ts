@@ -1,0 +1,42 @@
+import { InvalidArgumentError } from "commander";
+import type { Command } from "commander";
+import type { Terminal } from "../io/console.js";
+import type { PlotOptions } from "./plot.js";
+
+/** Add `ltrain plot`; what it does is loaded when it is asked for. */
+export function addPlot(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
+  program
+    .command("plot")
+    .description("draw the loss and metrics of one or several runs, here or into a file")
+    .argument("[runs...]", "runs' folders, folders of runs (the newest), metrics.csv files; none: the newest run here")
+    .option("--metric <name>", "only this metric; globs as in val_* (repeatable)", collect, [])
+    .option("--log", "logarithmic values", false)
+    .option("--smooth <weight>", "smooth the curves as TensorBoard does, from 0 to below 1", parseWeight, 0)
+    .option("-o, --output <file>", "write .svg, .png or .html instead")
+    .option("--force", "replace the output file if it is there", false)
+    .option("--json", "the curves' points as one JSON object", false)
+    .addHelpText(
+      "after",
+      `
+Examples:
+  ltrain plot                                     the newest run below this folder
+  ltrain plot lightning_logs/version_3 --metric '*loss*' --log
+  ltrain plot runs/a runs/b --smooth 0.6 -o compare.svg`,
+    )
+    .action(async (runs: readonly string[], options: Omit<PlotOptions, "runs">) => {
+      const { runPlot } = await import("./plot.js");
+      done(await runPlot({ ...options, runs }, terminal));
+    });
+}
+
+/** Values of an option that may be repeated. */
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
+
+/** A weight of smoothing. */
+export function parseWeight(text: string): number {
+  const weight = Number(text);
+  if (text.trim() !== "" && weight >= 0 && weight < 1) return weight;
+  throw new InvalidArgumentError("it is a number from 0 (none) to below 1.");
+}
