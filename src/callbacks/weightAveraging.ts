@@ -3,16 +3,15 @@ import { dumpStateDict } from "../checkpoint/dumpCheckpoint.js";
 import { Callback } from "../core/callback.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { Stage, TrainerState } from "../core/trainerState.js";
-import type { CompiledStep } from "../engine/executor.js";
 import { Parameter } from "../nn/parameter.js";
 import { asNumber } from "../pickle/convert.js";
 import { PyDict } from "../pickle/values.js";
 import type { HostTensor } from "../storage/hostTensor.js";
-import { scalarTensor } from "../storage/hostTensor.js";
 import { StoredTensor, storedTensor } from "../storage/storedTensor.js";
 import { readTensor } from "../storage/strided.js";
-import { tf, type Tensor } from "../tensor/tf.js";
-import { Variable } from "../tensor/variable.js";
+import type { Tensor } from "../tensor/tf.js";
+import type { Variable } from "../tensor/variable.js";
+import { AveragedWeights, equalAverage } from "./averagedWeights.js";
 import { readScore } from "./scoreTensor.js";
 
 /** What is averaged; names and defaults are Lightning's. */
@@ -34,13 +33,11 @@ export interface AveragingMoment {
  */
 export class WeightAveraging extends Callback {
   readonly #useBuffers: boolean;
-  /** The module's Variables, each with the one that holds its average; the other way round while it is swapped. */
-  #averages = new Map<Variable, Variable>();
+  /** The other way round while they are swapped. */
+  #averages = this.#fresh();
   #isSwapped = false;
-  #averaged = 0;
   #latestStep = 0;
   #latestEpoch = -1;
-  #update: CompiledStep | null = null;
 
   constructor(options: WeightAveragingOptions = {}) {
     super();
@@ -53,7 +50,7 @@ export class WeightAveraging extends Callback {
   }
   /** The next average (float32, any shape) of the one so far, the weights, and the number of weights in it (0-dim). */
   protected average(averaged: Tensor, current: Tensor, count: Tensor): Tensor {
-    return tf.add(averaged, tf.div(tf.sub(current, averaged), tf.add(count, 1)));
+    return equalAverage(averaged, current, count);
   }
 
   override stateDict(): PyDict {
@@ -65,27 +62,25 @@ export class WeightAveraging extends Callback {
 
   override setup(_trainer: TrainerState, _module: LightningModule, stage: Stage): void {
     if (stage !== "fit") return;
-    this.#averages = new Map();
+    this.#averages = this.#fresh();
     this.#isSwapped = false;
-    this.#averaged = 0;
-    this.#update = null;
   }
 
   override async onFitStart(trainer: TrainerState, module: LightningModule): Promise<void> {
-    if (this.#averages.size === 0) await this.#begin(trainer, module);
+    if (this.#averages.isEmpty) await this.#averages.begin(trainer.executor, module);
   }
 
   override async onTrainBatchEnd(trainer: TrainerState): Promise<void> {
     const { globalStep } = trainer;
     if (globalStep <= this.#latestStep || !this.shouldUpdate({ step: globalStep - 1 })) return;
-    await this.#takeIn(trainer);
+    await this.#averages.takeIn(trainer.executor);
     this.#latestStep = globalStep;
   }
 
   override async onTrainEpochEnd(trainer: TrainerState): Promise<void> {
     const { currentEpoch } = trainer;
     if (currentEpoch <= this.#latestEpoch || !this.shouldUpdate({ epoch: currentEpoch })) return;
-    await this.#takeIn(trainer);
+    await this.#averages.takeIn(trainer.executor);
     this.#latestEpoch = currentEpoch;
   }
 
@@ -111,7 +106,7 @@ export class WeightAveraging extends Callback {
     const stored = new Map<Variable, StoredTensor>();
     const tensors = new Map<string, StoredTensor>();
     for (const [name, variable] of module.state()) {
-      const beside = this.#averages.get(variable) ?? variable;
+      const beside = this.#averages.of(variable) ?? variable;
       const tensor = stored.get(beside) ?? storedTensor(await (executor?.read(beside) ?? beside.read()));
       stored.set(beside, tensor);
       tensors.set(name, tensor);
@@ -120,7 +115,7 @@ export class WeightAveraging extends Callback {
     const others = { tensors, versions: ofModule.versions };
     const current = this.#isSwapped ? others : ofModule;
     checkpoint.stateDict = this.#isSwapped ? ofModule : others;
-    const averaged: HostTensor = { dtype: "int64", shape: [], bytes: int64Bytes(this.#averaged) };
+    const averaged: HostTensor = { dtype: "int64", shape: [], bytes: int64Bytes(this.#averages.count) };
     checkpoint.rest = new Map([
       ...checkpoint.rest,
       ["current_model_state", dumpStateDict(current)],
@@ -135,14 +130,14 @@ export class WeightAveraging extends Callback {
     checkpoint: Checkpoint,
   ): Promise<void> {
     if (!isFitting(trainer)) return;
-    await this.#begin(trainer, module);
+    await this.#averages.begin(trainer.executor, module);
     const current = checkpoint.rest.get("current_model_state");
     const averaging = checkpoint.rest.get("averaging_state");
     if (!(current instanceof PyDict) || !(averaging instanceof PyDict)) {
       trainer.warn(`the checkpoint was written without ${this.constructor.name}: the average begins with its weights`);
       return;
     }
-    this.#averaged = (await readScore(averaging.get("n_averaged"))) ?? 0;
+    this.#averages.count = (await readScore(averaging.get("n_averaged"))) ?? 0;
     const entries = new Map<string, HostTensor>();
     for (const [name, tensor] of current) {
       if (typeof name === "string" && tensor instanceof StoredTensor) entries.set(name, await readTensor(tensor));
@@ -152,53 +147,15 @@ export class WeightAveraging extends Callback {
     });
   }
 
-  async #begin({ executor }: TrainerState, module: LightningModule): Promise<void> {
-    for (const variable of new Set(module.state().values())) {
-      this.#averages.set(variable, new Variable(await executor.read(variable)));
-    }
-  }
-
-  async #takeIn({ executor }: TrainerState): Promise<void> {
-    const isFirst = this.#averaged === 0;
-    for (const [current, average] of this.#averages) {
-      if (isFirst || !this.#isAveraged(current)) executor.write(average, await executor.read(current));
-    }
-    if (!isFirst) {
-      this.#update ??= executor.compile(this.#step());
-      const outputs = await this.#update.run({ count: scalarTensor(this.#averaged) });
-      outputs.dispose();
-    }
-    this.#averaged += 1;
-  }
-
-  #step(): (inputs: Readonly<Record<string, Tensor>>) => Record<string, Tensor> {
-    const averageWeights = (inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> => {
-      const { count } = inputs;
-      if (count === undefined) throw new Error("the step was not given how many weights are in the average");
-      for (const [current, average] of this.#averages) {
-        if (!this.#isAveraged(current)) continue;
-        const { value } = average;
-        // As torch: integers are averaged as floats and cut.
-        const isInt = value.dtype !== "float32";
-        const [a, b] = isInt ? [tf.cast(value, "float32"), tf.cast(current.value, "float32")] : [value, current.value];
-        const next = this.average(a, b, count);
-        average.assign(isInt ? tf.cast(next, value.dtype) : next);
-      }
-      return { count: tf.add(count, 1) };
-    };
-    return averageWeights;
-  }
-
-  #isAveraged(variable: Variable): boolean {
-    return this.#useBuffers || variable instanceof Parameter;
+  #fresh(): AveragedWeights {
+    return new AveragedWeights({
+      average: (averaged, current, count) => this.average(averaged, current, count),
+      ruleOf: (variable) => (this.#useBuffers || variable instanceof Parameter ? "average" : "follow"),
+    });
   }
 
   async #swap({ executor }: TrainerState): Promise<void> {
-    for (const [current, average] of this.#averages) {
-      const [weights, averaged] = [await executor.read(current), await executor.read(average)];
-      executor.write(current, averaged);
-      executor.write(average, weights);
-    }
+    await this.#averages.swap(executor);
     this.#isSwapped = !this.#isSwapped;
   }
 }
