@@ -3,7 +3,10 @@ import type { LightningModule } from "../core/lightningModule.js";
 import type { StepResult, TrainerState } from "../core/trainerState.js";
 import { processTerminal } from "../io/console.js";
 import type { Terminal } from "../io/console.js";
-import { progressLine, progressSentence } from "./progressText.js";
+import type { LiveLine } from "../io/liveLine.js";
+import { liveLineOf } from "../io/liveLine.js";
+import { History } from "../plot/sparkline.js";
+import { progressLine, progressSentence, StickyWidths } from "./progressText.js";
 import type { Progress } from "./progressText.js";
 
 /** Where a ProgressBar writes, and how often. */
@@ -23,16 +26,17 @@ const MILLIS_PER_PICTURE = 100;
 const MILLIS_PER_LINE = 5000;
 /** Speed is that of the last seconds, not of a slow beginning. */
 const RATE_WINDOW_MILLIS = 10_000;
-const CLEAR_LINE = "\r\x1b[K";
 
-/** Shows how far training is, on stderr: a bar on a terminal, a plain line every few seconds elsewhere. */
+/** Shows how far training is, on stderr: a line that is written over on a terminal, a plain line every few seconds elsewhere. */
 export class ProgressBar extends Callback {
   readonly #terminal: Terminal;
   readonly #refreshRate: number;
   readonly #leave: boolean;
   readonly #clock: () => number;
   #lastDrawn = -Infinity;
-  #isLineOpen = false;
+  readonly #line: LiveLine;
+  #widths = new StickyWidths();
+  #history = new History();
   #loss: number | null = null;
   #validated = 0;
   /** Batches trained since this run began, and when each of some recent counts was reached. */
@@ -45,6 +49,7 @@ export class ProgressBar extends Callback {
   constructor(options: ProgressBarOptions = {}) {
     super();
     this.#terminal = options.terminal ?? processTerminal();
+    this.#line = liveLineOf(this.#terminal.stderr);
     this.#refreshRate = options.refreshRate ?? 1;
     this.#leave = options.leave ?? false;
     this.#clock = options.clock ?? (() => performance.now());
@@ -72,7 +77,11 @@ export class ProgressBar extends Callback {
     this.#epochTrained += 1;
     this.#epochMillis += now - this.#lastBatchAt;
     this.#lastBatchAt = now;
-    this.#loss = outputs["loss"] ?? this.#loss;
+    const { loss } = outputs;
+    if (loss !== undefined) {
+      this.#loss = loss;
+      this.#history.add(loss);
+    }
     if (!this.#looks(trainer, batchIdx)) return;
     const isLast = this.#terminal.stderr.isTTY && trainer.isLastBatch;
     if (isLast || this.#isDue()) this.#draw(this.#training(trainer));
@@ -87,7 +96,7 @@ export class ProgressBar extends Callback {
   }
   override onValidationEnd(trainer: TrainerState): void {
     this.#resume();
-    if (this.#refreshRate > 0 && trainer.stage === "fit" && this.#isLineOpen) this.#drawEpoch(trainer);
+    if (this.#refreshRate > 0 && trainer.stage === "fit" && this.#line.isOpen) this.#drawEpoch(trainer);
   }
 
   /** The epoch as a whole: its own speed, and what validation found. */
@@ -128,8 +137,8 @@ export class ProgressBar extends Callback {
       stderr.write(`${progressSentence(progress)}\n`);
       return;
     }
-    stderr.write(CLEAR_LINE + progressLine(progress, stderr.columns));
-    this.#isLineOpen = true;
+    const { columns, hasColor } = stderr;
+    this.#line.show(progressLine(progress, { columns, hasColor, widths: this.#widths }));
   }
 
   #drawEpoch(trainer: TrainerState): void {
@@ -138,8 +147,7 @@ export class ProgressBar extends Callback {
   }
 
   #endLine(): void {
-    if (this.#isLineOpen) this.#terminal.stderr.write("\n");
-    this.#isLineOpen = false;
+    this.#line.end();
   }
 
   #training(trainer: TrainerState, rate = this.#rate()): Progress {
@@ -151,6 +159,9 @@ export class ProgressBar extends Callback {
       rate,
       eta: rate === null || rate === 0 || left === null ? null : left / rate,
       metrics: this.#metrics(trainer),
+      lr: trainer.learningRates[0] ?? null,
+      step: trainer.globalStep,
+      history: (columns) => this.#history.shape(columns),
     };
   }
 

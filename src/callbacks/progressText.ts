@@ -1,3 +1,5 @@
+import { sparkline } from "../plot/sparkline.js";
+
 /** How far something is, in the words of a progress line. */
 export interface Progress {
   /** "Epoch 1/3", "Validating". */
@@ -9,45 +11,137 @@ export interface Progress {
   readonly rate: number | null;
   /** Seconds to the end of the run; null when nobody knows. */
   readonly eta: number | null;
+  /** The most important first. */
   readonly metrics: readonly (readonly [name: string, value: number])[];
+  /** Of the first param group. */
+  readonly lr?: number | null;
+  /** Optimizer steps so far. */
+  readonly step?: number;
+  /** The loss so far, for a line of bars. */
+  readonly history?: (columns: number) => readonly number[];
 }
 
 const LONGEST_BAR = 30;
 const SHORTEST_BAR = 5;
+/** Of this length a bar is worth more than the learning rate beside it. */
+const GOOD_BAR = 10;
+const SPARKLINE = 16;
 
-/** One line for a terminal of `columns`: title, bar, batches, speed, time left, metrics; never wider, never wrapping. */
-export function progressLine(progress: Progress, columns: number): string {
-  const { title, done, total } = progress;
+/** Widths that parts of a line usually come to need. */
+const USUAL_WIDTHS: Readonly<Record<string, number>> = { rate: 4, eta: 5, step: 6, lr: 7 };
+
+/** Widths that parts of a line have had: a part never gets narrower, so what follows it stays where it is. */
+export class StickyWidths {
+  readonly #widths = new Map<string, number>(Object.entries(USUAL_WIDTHS));
+
+  pad(part: string, text: string, side: "left" | "right" = "right"): string {
+    const width = Math.max(this.#widths.get(part) ?? 0, text.length);
+    this.#widths.set(part, width);
+    return side === "left" ? text.padStart(width) : text.padEnd(width);
+  }
+}
+
+/** How a line is shown. */
+export interface LineStyle {
+  readonly columns: number;
+  readonly hasColor?: boolean;
+  readonly widths?: StickyWidths;
+}
+
+/** A piece of a line, and how it is set off where there are colours. */
+type Piece = readonly [text: string, style?: "bar" | "dim"];
+
+const STYLES = { bar: ["\x1b[36m", "\x1b[39m"], dim: ["\x1b[2m", "\x1b[22m"] } as const;
+
+/**
+ * One line for a terminal: title, bar, batches, speed, time left, metrics, and where there is room the learning rate, the
+ * loss as a line of bars and the step. It is never wider and never wraps: what does not fit whole is left out.
+ */
+export function progressLine(
+  progress: Progress,
+  { columns, hasColor = false, widths = new StickyWidths() }: LineStyle,
+): string {
+  const room = columns - 1; // a full last column would wrap
+  const { title, done, total, history } = progress;
   const known = Number.isFinite(total) && total > 0;
   const part = known ? Math.min(done / total, 1) : 0;
-  const left = known ? `${title} ${`${Math.floor(part * 100)}%`.padStart(4)} ` : `${title} `;
-  const right = ` ${detail(progress)}`;
-  const room = Math.min(columns - 1 - left.length - right.length, LONGEST_BAR);
-  const bar = known && room >= SHORTEST_BAR ? barOf(part, room) : "";
-  return Array.from(left + bar + right)
-    .slice(0, columns - 1) // a full last column would wrap
-    .join("");
+  const percent = known ? ` ${`${Math.floor(part * 100)}%`.padStart(4)}` : "";
+  const facts = factsOf(progress, widths);
+  const metrics = progress.metrics.map(([name, value]): Piece[] => [
+    [`  ${name} `, "dim"],
+    [widths.pad(name, metricText(value))],
+  ]);
+  const length = (pieces: readonly Piece[]): number => pieces.reduce((sum, [text]) => sum + text.length, 0);
+
+  const bare = title.length + length(facts) + length(metrics.flat());
+  // In a narrow window the percents go first: bar and batches say the same.
+  const head: Piece[] = [[bare + percent.length + (known ? GOOD_BAR : 0) > room ? title : title + percent]];
+  const shown: Piece[] = [];
+  let left = room - length(head) - length(facts);
+  for (const metric of metrics) {
+    if (length(metric) > left) break;
+    left -= length(metric);
+    shown.push(...metric);
+  }
+  const spend = (pieces: readonly Piece[]): void => {
+    if (left - length(pieces) < (known ? GOOD_BAR + 1 : 0)) return;
+    left -= length(pieces);
+    shown.push(...pieces);
+  };
+  if (progress.lr !== undefined && progress.lr !== null)
+    spend([["  lr ", "dim"], [widths.pad("lr", metricText(progress.lr))]]);
+  if (history !== undefined) {
+    const bars = history(SPARKLINE);
+    // Its place is kept from the beginning: what comes behind it must not jump.
+    spend([["  "], [sparkline(bars).padEnd(SPARKLINE), "bar"]]);
+  }
+  if (progress.step !== undefined) spend([["  step ", "dim"], [widths.pad("step", String(progress.step))]]);
+  const width = Math.min(left - 1, LONGEST_BAR);
+  const bar = known && width >= SHORTEST_BAR ? barOf(part, width) : [];
+  return painted([...head, ...bar, ...facts, ...shown], room, hasColor);
 }
 
 /** The same for a log file: one sentence. */
 export function progressSentence(progress: Progress): string {
-  return `${progress.title.toLowerCase()}: ${detail(progress)}`;
+  const { title, step, lr } = progress;
+  const parts = [
+    ...(step === undefined ? [] : [`step ${step}`]),
+    ...(lr === undefined || lr === null ? [] : [`lr ${metricText(lr)}`]),
+  ];
+  const facts = factsOf(progress, new StickyWidths())
+    .map(([text]) => text)
+    .join("")
+    .trim();
+  const metrics = progress.metrics.map(([name, value]) => `${name} ${metricText(value)}`);
+  return [`${title.toLowerCase()}: ${facts}`, ...metrics, ...parts].join("  ");
 }
 
-function detail({ done, total, rate, eta, metrics }: Progress): string {
+/** Batches, speed and time left. */
+function factsOf({ done, total, rate, eta }: Progress, widths: StickyWidths): Piece[] {
   const all = Number.isFinite(total) ? `/${total}` : "";
   const width = Number.isFinite(total) ? String(total).length : 0;
   return [
-    String(done).padStart(width) + all,
-    ...(rate === null ? [] : [`${rateText(rate)} it/s`]),
-    ...(eta === null ? [] : [`eta ${durationText(eta)}`]),
-    ...metrics.map(([name, value]) => `${name} ${metricText(value)}`),
-  ].join("  ");
+    [` ${String(done).padStart(width)}${all}`],
+    ...(rate === null ? [] : [[`  ${widths.pad("rate", rateText(rate), "left")} it/s`] as Piece]),
+    ...(eta === null ? [] : [["  eta ", "dim"] as Piece, [widths.pad("eta", durationText(eta))] as Piece]),
+  ];
 }
 
-function barOf(part: number, width: number): string {
+function barOf(part: number, width: number): Piece[] {
   const full = Math.round(part * width);
-  return "━".repeat(full) + "─".repeat(width - full);
+  return [[" "], ["━".repeat(full), "bar"], ["─".repeat(width - full), "dim"]];
+}
+
+/** The pieces in one line of at most `room` characters. */
+function painted(pieces: readonly Piece[], room: number, hasColor: boolean): string {
+  let left = room;
+  const texts = pieces.map(([text, style]) => {
+    const part = Array.from(text).slice(0, Math.max(left, 0)).join("");
+    left -= part.length;
+    if (!hasColor || style === undefined || part === "") return part;
+    return STYLES[style][0] + part + STYLES[style][1];
+  });
+  return texts.join("").trimEnd();
 }
 
 /** Three digits and a steady width: "4.52", "45.2", "452", "4520". */

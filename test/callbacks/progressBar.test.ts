@@ -2,6 +2,7 @@ import { ProgressBar } from "../../src/callbacks/progressBar.js";
 import { durationText, metricText, progressLine } from "../../src/callbacks/progressText.js";
 import { recordingTerminal } from "../../src/io/console.js";
 import type { RecordingTerminal } from "../../src/io/console.js";
+import { liveLineOf } from "../../src/io/liveLine.js";
 import { NO_MODULE, fakeTrainer } from "./fakeTrainer.js";
 import type { FakeTrainer } from "./fakeTrainer.js";
 
@@ -42,14 +43,18 @@ function stand(isTTY: boolean, changes: Partial<FakeTrainer> = {}, columns = 100
   };
 }
 
-const pictures = (terminal: RecordingTerminal): string[] => terminal.messages.split("\r\x1b[K").slice(1);
+const pictures = (terminal: RecordingTerminal): string[] =>
+  terminal.messages
+    .split("\r")
+    .slice(1)
+    .map((picture) => picture.replace("\x1b[K", ""));
 
 test("on a terminal the line shows epoch, bar, batches, speed, time left and loss", () => {
   const { bar, trainer, terminal, train } = stand(true);
   bar.onTrainEpochStart();
   train(250, 10); // 100 batches a second, drawn every tenth: after 241, 1759 are left of two epochs, 17.6 s
   expect(pictures(terminal).at(-1)).toBe(
-    "Epoch 1/2  24% ━━━━━━━───────────────────────  241/1000  100 it/s  eta 0:18  loss 0.5000",
+    "Epoch 1/2  24% ━━━━━────────────────  241/1000   100 it/s  eta 0:18   loss 0.5000  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁",
   );
   expect(trainer.batchIdx).toBe(249);
 });
@@ -79,7 +84,45 @@ test("the bar keeps its width from batch to batch", () => {
   bar.onTrainEpochStart();
   train(999, 100);
   const bars = pictures(terminal).map((picture) => /[━─]+/.exec(picture)?.[0].length);
-  expect(new Set(bars)).toEqual(new Set([30]));
+  expect(new Set(bars).size).toBe(1);
+});
+
+test("in a window of 80 columns the metrics stay whole, and what does not fit is left out", () => {
+  const { bar, trainer, terminal, train } = stand(true, { numTrainingBatches: 1719, learningRates: [1e-3] }, 80);
+  trainer.progressBarMetrics.set("train_loss", 0.1355).set("val_loss", 0.1543).set("val_acc", 0.9624);
+  bar.onTrainEpochStart();
+  train(1000, 10);
+  expect(pictures(terminal).at(-1)).toMatch(
+    /^Epoch 1\/2 +\d+\/1719 +100 it\/s {2}eta 0:24 {3}train_loss 0\.1355 {2}val_loss 0\.1543$/,
+  );
+});
+
+test("in a window of 200 columns there is room for learning rate, the loss so far and the step", () => {
+  const { bar, trainer, terminal, train } = stand(true, { learningRates: [1e-3] }, 200);
+  trainer.progressBarMetrics.set("train_loss", 0.1355).set("val_loss", 0.1543).set("val_acc", 0.9624);
+  bar.onTrainEpochStart();
+  train(1000, 10);
+  expect(pictures(terminal).at(-1)).toMatch(
+    /^Epoch 1\/2 100% ━{30} 1000\/1000 .* val_acc 0\.9624 {2}lr 0\.0010 {3}▁{16} {2}step 1000$/,
+  );
+});
+
+test("where there are colours the bar has one, and the text is the same", () => {
+  const progress = { title: "Epoch 1", done: 5, total: 10, rate: 3, eta: 60, metrics: [["loss", 0.5]] as const };
+  const plain = progressLine(progress, { columns: 80 });
+  const colored = progressLine(progress, { columns: 80, hasColor: true });
+  expect(colored).toContain("\x1b[36m━");
+  // eslint-disable-next-line no-control-regex -- the sequences themselves
+  expect(colored.replace(/\x1b\[\d+m/g, "")).toBe(plain);
+});
+
+test("a line that is printed while the bar is shown stands above it", () => {
+  const { bar, terminal, train } = stand(true);
+  bar.onTrainEpochStart();
+  train(20, 100);
+  const before = pictures(terminal).at(-1) ?? "";
+  liveLineOf(terminal.stderr).print("warning: look");
+  expect(terminal.messages.endsWith(`\r\x1b[Kwarning: look\n${before}`)).toBe(true);
 });
 
 test("a logged loss is not shown twice, and other metrics stand beside it", () => {
@@ -108,7 +151,7 @@ test("validation and the sanity check are shown too, and their time is no part o
   expect(pictures(terminal).at(-1)).toMatch(/^Epoch 1\/2 validating 100% .* 10\/10$/);
   bar.onValidationEnd(trainer);
   bar.onTrainEpochEnd(trainer);
-  expect(pictures(terminal).at(-1)).toContain("100/100  100 it/s");
+  expect(pictures(terminal).at(-1)).toContain("100/100   100 it/s");
   bar.onTrainEnd();
   expect(terminal.messages.endsWith("\n")).toBe(true);
 });
@@ -121,9 +164,9 @@ test("without a terminal there is a plain line every five seconds and one at the
   bar.onTrainEnd();
   expect(wanted).toBe(2);
   expect(terminal.messages.split("\n")).toEqual([
-    "epoch 1/2: 126/300  25.0 it/s  eta 0:19  loss 0.5000",
-    "epoch 1/2: 251/300  25.0 it/s  eta 0:14  loss 0.5000",
-    "epoch 1/2: 300/300  25.0 it/s  eta 0:12  loss 0.5000",
+    "epoch 1/2: 126/300  25.0 it/s  eta 0:19  loss 0.5000  step 126",
+    "epoch 1/2: 251/300  25.0 it/s  eta 0:14  loss 0.5000  step 251",
+    "epoch 1/2: 300/300  25.0 it/s  eta 0:12  loss 0.5000  step 300",
     "",
   ]);
   expect(terminal.output).toBe("");
@@ -138,7 +181,7 @@ test("a limit of steps shortens the time left, and without any limit there is no
   const endless = stand(true, { maxEpochs: -1, numTrainingBatches: Infinity });
   endless.bar.onTrainEpochStart();
   endless.train(100, 10);
-  expect(pictures(endless.terminal).at(-1)).toBe("Epoch 1  91  100 it/s  loss 0.5000");
+  expect(pictures(endless.terminal).at(-1)).toBe("Epoch 1 91   100 it/s  loss 0.5000  ▁▁▁▁▁▁▁▁▁▁        step 91");
 });
 
 test("refresh_rate 0 shows nothing and asks for nothing", () => {
@@ -191,7 +234,7 @@ test.each([
 });
 
 test("a progress of nothing is no division by zero", () => {
-  expect(progressLine({ title: "Epoch 1", done: 0, total: 0, rate: null, eta: null, metrics: [] }, 80)).toBe(
-    "Epoch 1  0/0",
-  );
+  expect(
+    progressLine({ title: "Epoch 1", done: 0, total: 0, rate: null, eta: null, metrics: [] }, { columns: 80 }),
+  ).toBe("Epoch 1 0/0");
 });
