@@ -1,5 +1,6 @@
 import { dirname, basename, resolve } from "node:path";
 import { LtrainError } from "../errors.js";
+import { environmentVariables } from "../io/environment.js";
 import { fileExists, listFolder, readText } from "../io/textFile.js";
 import { nearest } from "../nearest.js";
 import { checkArgs, unknownKey } from "./checkArgs.js";
@@ -12,13 +13,16 @@ import { emptyMap, nodeAt, nodeOf, quoteNode } from "./configNode.js";
 import { checkTrainer } from "./checkTrainer.js";
 import type { InitFrom } from "./initFrom.js";
 import { INIT_FROM, resolveInitFrom, splitInitFrom } from "./initFrom.js";
+import { environmentOverrides, overruledVariables } from "./environmentConfig.js";
+import type { Environment } from "./interpolation.js";
+import { resolveInterpolations } from "./interpolation.js";
 import { mergeNodes, normalizeClasses } from "./mergeNodes.js";
 import type { Override } from "./overrides.js";
 import { applyOverrides, optionOverride, parseOverrides } from "./overrides.js";
 import type { Origin } from "./origin.js";
 import { readYaml } from "./readYaml.js";
 import { isSameClass } from "./registry.js";
-import type { ResolvedClass } from "./resolveClass.js";
+import type { ResolveContext, ResolvedClass } from "./resolveClass.js";
 import { resolveClass } from "./resolveClass.js";
 import { TOP_LEVEL } from "./topLevel.js";
 
@@ -39,6 +43,8 @@ export interface ConfigSources {
   readonly options?: readonly ConfigOption[];
   /** The words of the command line that are no options of the command: `--trainer.max_epochs 3`. */
   readonly overrides: readonly string[];
+  /** Variables that stand for keys, under everything else, and those that `${oc.env:NAME}` names: the process's own. */
+  readonly environment?: Environment;
 }
 
 /** A config that has been merged and checked: its plain form, and the classes it names. */
@@ -60,15 +66,25 @@ export interface ResolvedConfig {
 /** Read, merge and check a config; everything that is wrong with it is said at once. */
 export async function loadConfig(sources: ConfigSources): Promise<ResolvedConfig> {
   const complaints = new Complaints();
-  const root = await mergeSources(sources, complaints);
-  return checkConfig(root, complaints);
+  const notes: string[] = [];
+  const environment = sources.environment ?? environmentVariables();
+  const merged = await mergeSources(sources, environment, { complaints, notes });
+  const root = resolveInterpolations(merged, environment, complaints);
+  complaints.throwIfAny();
+  return checkConfig(root, { complaints, notes });
 }
 
-async function mergeSources(sources: ConfigSources, complaints: Complaints): Promise<MapNode> {
+async function mergeSources(
+  sources: ConfigSources,
+  environment: Environment,
+  { complaints, notes }: ResolveContext,
+): Promise<MapNode> {
   const start: Origin = { kind: "override", text: "the config" };
-  let root: ConfigNode = emptyMap(start);
+  const variables = environmentOverrides(environment);
+  let root: ConfigNode = applyOverrides(emptyMap(start), variables, isSameClass, complaints);
   if (sources.embedded !== undefined) {
-    root = nodeOf(sources.embedded.config, { kind: "checkpoint", path: sources.embedded.path });
+    const embedded = nodeOf(sources.embedded.config, { kind: "checkpoint", path: sources.embedded.path });
+    root = mergeNodes(root, embedded, isSameClass);
   }
   for (const path of sources.files) {
     const node = await readConfigFile(path, complaints);
@@ -78,6 +94,7 @@ async function mergeSources(sources: ConfigSources, complaints: Complaints): Pro
   const overrides: Override[] = [...options, ...parseOverrides(sources.overrides, complaints)];
   complaints.throwIfAny();
   const map = root.kind === "map" ? root : emptyMap(start);
+  notes.push(...overruledVariables(map, variables, complaints));
   return applyOverrides(map, overrides, isSameClass, complaints);
 }
 
@@ -102,9 +119,8 @@ async function missingConfig(path: string): Promise<LtrainError> {
 
 const NOTHING: ConfigNode = { kind: "scalar", value: null, origin: { kind: "override", text: "the config" } };
 
-async function checkConfig(root: MapNode, complaints: Complaints): Promise<ResolvedConfig> {
-  const notes: string[] = [];
-  const context = { complaints, notes };
+async function checkConfig(root: MapNode, context: ResolveContext): Promise<ResolvedConfig> {
+  const { complaints, notes } = context;
   for (const [key, entry] of root.entries) {
     if (key === SCHEMA_KEY) continue;
     if (!CONFIG_KEYS.some((known) => known === key)) complaints.add(entry.keyOrigin, key, unknownTopKey(key));

@@ -48,8 +48,8 @@ export function optionOverride(text: string, path: readonly string[], value: str
   return { path, append: false, value: readOverrideValue(value, origin), origin };
 }
 
-/** `--model.lr` is short for `--model.init_args.lr`. */
-function fullPath(path: readonly string[]): string[] {
+/** A key's path in full: `model.lr` is short for `model.init_args.lr`. */
+export function fullPath(path: readonly string[]): string[] {
   const inClass = (depth: number): string[] => {
     const next = path[depth];
     if (next === undefined || next === "class_path" || next === "init_args") return [...path];

@@ -10,6 +10,11 @@ export function setEnvironmentDefault(name: string, value: string): void {
   process.env[name] ??= value;
 }
 
+/** Every variable of the process's environment. */
+export function environmentVariables(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}
+
 /** What the user has set a variable to. */
 export function setting(name: string): string | undefined {
   return process.env[name];
