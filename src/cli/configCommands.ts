@@ -11,3 +11,16 @@ export function addSchema(program: Command, terminal: Terminal, done: (exitCode:
       done(runSchema(terminal));
     });
 }
+
+/** `ltrain init`. */
+export function addInit(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
+  program
+    .command("init")
+    .description("write a small project that trains at once: a config, a module, a data module")
+    .argument("[folder]", "where to; without it, this folder", ".")
+    .option("--json", "what was written as one JSON object", false)
+    .action(async (folder: string, { json }: { readonly json: boolean }) => {
+      const { runInit } = await import("./init.js");
+      done(await runInit({ folder, json, version: program.version() ?? "" }, terminal));
+    });
+}

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { nearest } from "../nearest.js";
-import { addSchema } from "./configCommands.js";
+import { addInit, addSchema } from "./configCommands.js";
 import { addDiff } from "./diffCommand.js";
 import { addInspect } from "./inspectCommand.js";
 import { splitOverrides } from "./overrides.js";
@@ -80,6 +80,7 @@ const COMMANDS: ReadonlyMap<string, AddCommand> = new Map([
   ["verify", addVerify],
   ["diff", addDiff],
   ["plot", addPlot],
+  ["init", addInit],
   ["schema", addSchema],
   ["doctor", addDoctor],
 ]);
