@@ -21,8 +21,9 @@ export function configSchema(): JSONSchema {
   const definitions = Object.fromEntries([
     ...BUILT_IN.map((entry): [string, JSONSchema] => [
       definitionName(entry),
-      { title: entry.name, ...toSchema(entry.args), description: entry.description },
+      openToReferences({ title: entry.name, ...toSchema(entry.args), description: entry.description }),
     ]),
+    [REFERENCE, { type: "string", pattern: "\\$\\{.+\\}", description: "Another key's value, or ${oc.env:NAME}." }],
     ...(Object.keys(KINDS) as ClassKind[]).map((kind): [string, JSONSchema] => [kind, classOf(kind)]),
   ]);
   return {
@@ -115,7 +116,30 @@ function withInitArgs(entry: AnyClassEntry): JSONSchema {
 }
 
 function shapeOf(shape: Readonly<Record<string, z.ZodType>>): Record<string, JSONSchema> {
-  return Object.fromEntries(Object.entries(shape).map(([key, schema]) => [key, toSchema(schema)]));
+  return Object.fromEntries(Object.entries(shape).map(([key, schema]) => [key, orReference(toSchema(schema))]));
+}
+
+/** What an interpolation may stand for, beside what it may be. */
+const REFERENCE = "interpolation";
+
+/** An object's schema in which every value may be a `${...}`. */
+function openToReferences(schema: JSONSchema): JSONSchema {
+  const properties = (schema["properties"] ?? {}) as Readonly<Record<string, JSONSchema>>;
+  return {
+    ...schema,
+    properties: Object.fromEntries(Object.entries(properties).map(([key, value]) => [key, orReference(value)])),
+  };
+}
+
+/** A value's schema that takes `${...}` too; docs and default stay outside, where editors look for them. */
+function orReference(schema: JSONSchema): JSONSchema {
+  const { description, default: fallback, ...value } = schema;
+  if (value["type"] === "string" && value["enum"] === undefined) return schema;
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(fallback === undefined ? {} : { default: fallback }),
+    anyOf: [value as JSONSchema, reference(REFERENCE)],
+  };
 }
 
 function toSchema(schema: z.ZodType): JSONSchema {

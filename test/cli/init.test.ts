@@ -17,7 +17,7 @@ async function ltrain(
 ): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
   const terminal = recordingTerminal();
   const code = await run(["node", "ltrain", ...args], terminal);
-  return { code, out: terminal.output, err: terminal.errors };
+  return { code, out: terminal.output, err: terminal.messages };
 }
 
 test("init writes a project that trains at once and learns", async () => {

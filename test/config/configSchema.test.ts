@@ -58,6 +58,9 @@ test.each([
   `${BASE}trainer: {max_epochs: 2, limit_train_batches: 0.5, precision: bf16-mixed, logger: false, callbacks: ModelSummary}\n`,
   `${BASE}trainer: {callbacks: [{class_path: EarlyStopping, init_args: {monitor: val_loss, mode: min}}, LearningRateMonitor]}\n`,
   `${BASE}trainer: {logger: [{class_path: lightning.pytorch.loggers.CSVLogger, init_args: {save_dir: logs}}]}\n`,
+  `${BASE}trainer: {max_epochs: 3, max_steps: "\${.max_epochs}", precision: "\${oc.env:P,bf16-mixed}"}\n`,
+  "model: {class_path: LitAutoEncoder, init_from: a.pt, init_args: {hidden: '${.latent}', latent: 4}}\ndata: MNISTDataModule\n",
+  "model: {class_path: LitAutoEncoder, init_from: {path: a.pt, prefix: [encoder.], strict: false}}\ndata: MNISTDataModule\n",
 ])("schema and loader both take %j", async (text) => {
   expect([validate(parse(text)), validate.errors]).toEqual([true, null]);
   expect(await loads(text)).toBe(true);
@@ -76,6 +79,8 @@ test.each([
   `${BASE}optimizer: {class_path: AdamW, init_args: {betas: [0.9]}}\n`,
   `${BASE}optimizer: SGD\nlr_scheduler: StepLR2\n`,
   `${BASE}trainer: {max_epoch: 2}\n`,
+  "model: {class_path: LitAutoEncoder, init_from: {file: a.pt}}\ndata: MNISTDataModule\n",
+  "model: LitAutoEncoder\ndata: {class_path: MNISTDataModule, init_from: a.pt}\n",
   `${BASE}trainer: {max_epochs: two}\n`,
   `${BASE}trainer: {resume_from_checkpoint: a.ckpt}\n`,
   `${BASE}trainer: {gradient_clip_algorithm: nrom}\n`,
