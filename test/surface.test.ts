@@ -138,6 +138,9 @@ test("the command line has exactly these commands and options", () => {
        "--force",
        "--json",
      ],
+     "init": [
+       "--json",
+     ],
      "inspect": [
        "--keys",
        "--tree",

@@ -138,7 +138,7 @@ function orReference(schema: JSONSchema): JSONSchema {
   return {
     ...(description === undefined ? {} : { description }),
     ...(fallback === undefined ? {} : { default: fallback }),
-    anyOf: [value as JSONSchema, reference(REFERENCE)],
+    anyOf: [value, reference(REFERENCE)],
   };
 }
 
