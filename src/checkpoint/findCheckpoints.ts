@@ -1,10 +1,11 @@
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { LtrainError } from "../errors.js";
 import type { FileOperations } from "../io/fileOperations.js";
 import { nodeFiles } from "../io/fileOperations.js";
 import { listFolder, statusOf } from "../io/textFile.js";
 import { checkpointFolderAt } from "./checkpointFolder.js";
-import { loadCheckpoint } from "./loadCheckpoint.js";
+import type { CheckpointCandidate, SkippedCheckpoint } from "./checkpointCandidates.js";
+import { checkpointCandidates } from "./checkpointCandidates.js";
 
 /** A checkpoint that was found, and what was passed over on the way. */
 export interface FoundCheckpoint {
@@ -14,24 +15,39 @@ export interface FoundCheckpoint {
   readonly epoch: number;
   readonly globalStep: number;
   /** Files of the same run that could not be read, with the reason. */
-  readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  readonly skipped: readonly SkippedCheckpoint[];
+}
+
+/** The checkpoints of one run, the newest first. */
+export interface CheckpointSearch {
+  /** Whether they were searched for, or one file was named. */
+  readonly searched: boolean;
+  readonly candidates: readonly CheckpointCandidate[];
+  readonly skipped: readonly SkippedCheckpoint[];
 }
 
 /**
  * The newest checkpoint at a path: the file itself, or of a checkpoints folder, a run folder (version_N), a logger's
- * folder of runs, or the folder above (lightning_logs). The newest run is the highest N; within it, the file that says
- * the highest step and epoch, the later written where they are equal.
+ * folder of runs, or the folder above (lightning_logs). The newest run is the highest N; within it, what
+ * checkpointCandidates says.
  */
 export async function findNewestCheckpoint(path: string, files: FileOperations = nodeFiles): Promise<FoundCheckpoint> {
+  const { searched, candidates, skipped } = await searchCheckpoints(path, files);
+  const [newest] = candidates;
+  if (newest === undefined) throw skipped[0]?.error ?? new TypeError("a search ends with a checkpoint or a reason");
+  return { path: newest.path, searched, epoch: newest.epoch, globalStep: newest.globalStep, skipped };
+}
+
+/** All checkpoints of the run at a path, the newest first; see findNewestCheckpoint for which run it is. */
+export async function searchCheckpoints(path: string, files: FileOperations = nodeFiles): Promise<CheckpointSearch> {
   const status = await statusOf(path, files);
   if (status === undefined) throw new LtrainError("file.missing", `there is no file or folder ${path}`);
-  if (status.kind !== "folder") return { path, searched: false, epoch: 0, globalStep: 0, skipped: [] };
-  if ((await checkpointFolderAt(path, files)) !== undefined) {
-    return { path, searched: false, epoch: 0, globalStep: 0, skipped: [] };
+  if (status.kind !== "folder" || (await checkpointFolderAt(path, files)) !== undefined) {
+    return { searched: false, candidates: [{ path, epoch: 0, globalStep: 0 }], skipped: [] };
   }
   for (const run of await runsUnder(path, files)) {
     const names = await checkpointsIn(run, files);
-    if (names.length > 0) return newestOf(names, files);
+    if (names.length > 0) return { searched: true, ...(await checkpointCandidates(names, files)) };
   }
   throw new LtrainError("checkpoint.missing", `there is no checkpoint under ${path}`, {
     hint: `looked for *.ckpt, checkpoints/*.ckpt and ${join("lightning_logs", "version_N", "checkpoints", "*.ckpt")}`,
@@ -94,39 +110,4 @@ async function checkpointsIn(folder: string, files: FileOperations): Promise<str
     if (kind !== "folder" || (await checkpointFolderAt(path, files)) !== undefined) found.push(path);
   }
   return found;
-}
-
-type Candidate = Pick<FoundCheckpoint, "path" | "epoch" | "globalStep"> & { readonly modified: number };
-
-async function newestOf(paths: readonly string[], files: FileOperations): Promise<FoundCheckpoint> {
-  const skipped: { path: string; reason: string }[] = [];
-  let newest: Candidate | undefined;
-  let firstFailure: unknown;
-  for (const path of paths) {
-    try {
-      const candidate = await read(path, files);
-      if (newest === undefined || isNewer(candidate, newest)) newest = candidate;
-    } catch (error) {
-      if (!(error instanceof LtrainError)) throw error;
-      firstFailure ??= error;
-      skipped.push({ path, reason: error.message.replace(`${path}: `, "") });
-    }
-  }
-  if (newest === undefined) throw firstFailure;
-  return { path: newest.path, searched: true, epoch: newest.epoch, globalStep: newest.globalStep, skipped };
-}
-
-async function read(path: string, files: FileOperations): Promise<Candidate> {
-  const status = await statusOf(path, files);
-  const loaded = await loadCheckpoint(path, { files });
-  await loaded.close();
-  const { epoch, globalStep } = loaded.checkpoint;
-  return { path, epoch, globalStep, modified: status?.modified ?? 0 };
-}
-
-function isNewer(a: Candidate, b: Candidate): boolean {
-  if (a.globalStep !== b.globalStep) return a.globalStep > b.globalStep;
-  if (a.epoch !== b.epoch) return a.epoch > b.epoch;
-  if (a.modified !== b.modified) return a.modified > b.modified;
-  return basename(a.path) < basename(b.path); // epoch=..., before last: the same moment under its telling name
 }

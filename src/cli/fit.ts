@@ -29,6 +29,8 @@ export interface FitSetup {
   readonly quiet: boolean;
   /** The checkpoint to go on from. */
   readonly ckptPath?: string | null;
+  /** Whether every byte of it has been looked at. */
+  readonly isVerified?: boolean;
   /** Where to write the engine's graphs. */
   readonly dumpGraph?: string;
   /** The folder of the run that is resumed. */
@@ -104,7 +106,10 @@ async function fit(
   });
   try {
     await initWeights(run.module, resolved, setup.ckptPath ?? null, say);
-    const result = await run.trainer.fit(run.module, run.datamodule, { ckptPath: setup.ckptPath ?? null });
+    const result = await run.trainer.fit(run.module, run.datamodule, {
+      ckptPath: setup.ckptPath ?? null,
+      isVerified: setup.isVerified ?? false,
+    });
     stray.throw();
     if ((await dump?.end()) === false) say("warning: there is no graph to dump: this engine runs steps as they are");
     return result;

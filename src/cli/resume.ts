@@ -10,8 +10,8 @@ import type { CheckpointStart } from "./checkpointConfig.js";
 import { configOfCheckpoint, readCheckpointStart } from "./checkpointConfig.js";
 import { moreOf, runFit } from "./fit.js";
 import { writeEvent } from "./jsonEvents.js";
-import { locateCheckpoint } from "./locate.js";
 import { commandLine } from "./shellWords.js";
+import { findSoundCheckpoint } from "./soundCheckpoint.js";
 import type { TrainArguments } from "./train.js";
 import { fitSetup } from "./train.js";
 import { plural } from "./units.js";
@@ -25,7 +25,7 @@ export interface ResumeArguments extends TrainArguments {
 /** `ltrain resume`: the run in a checkpoint goes on where it stopped. Gives the exit code. */
 export async function runResume(args: ResumeArguments, terminal: Terminal): Promise<number> {
   const path = args.ckpt ?? args.ckptPath ?? (await newestRunRoot(args));
-  const found = await locateCheckpoint(path, terminal);
+  const found = await findSoundCheckpoint(path, terminal);
   const start = await readCheckpointStart(found.path);
   const resolved = await configOfCheckpoint(args, start, "resume");
   if (args.printConfig) {
@@ -43,7 +43,7 @@ export async function runResume(args: ResumeArguments, terminal: Terminal): Prom
   const runFolder = start.config === null ? undefined : ownRunFolder(start.path, resolved.config, start.config);
   return runFit(
     resolved,
-    { ...fitSetup(args), ckptPath: start.path, ...(runFolder === undefined ? {} : { runFolder }) },
+    { ...fitSetup(args), ckptPath: start.path, isVerified: true, ...(runFolder === undefined ? {} : { runFolder }) },
     terminal,
   );
 }

@@ -1,7 +1,9 @@
 import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
+import { verifyCheckpoint } from "../checkpoint/verifyCheckpoint.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { DataLoader } from "../data/dataLoader.js";
+import { LtrainError } from "../errors.js";
 import { userCode } from "../loops/userFailure.js";
 import type { FitRunParts } from "./fitRun.js";
 import { FitRun } from "./fitRun.js";
@@ -18,6 +20,8 @@ export interface FitStartParts extends Omit<FitRunParts, "setup"> {
   readonly io: CheckpointIO;
   /** The checkpoint to go on from. */
   readonly ckptPath: string | null;
+  /** Whether every byte of it is looked at first; it is unless this is false. */
+  readonly verify?: boolean;
 }
 
 /** The beginning of a fit: its optimizers, and everything that a checkpoint brings back. */
@@ -34,6 +38,7 @@ export class FitStart {
     const { ckptPath: path, io, module } = this.#parts;
     const configure = (): Promise<FitRun> => this.#configure();
     if (path === null) return configure();
+    if (this.#parts.verify !== false) await requireSound(path);
     const { checkpoint, close } = await io.load(path);
     try {
       this.#restored = await restoreRun({ checkpoint, path, module, configure, warn: this.#warn });
@@ -80,4 +85,12 @@ export class FitStart {
     const given = await userCode(place, () => module.configureOptimizers());
     return new FitRun({ ...this.#parts, setup: resolveSetup(given, module, this.#warn) });
   }
+}
+
+/** A damaged file is an error before anything is taken from it. */
+async function requireSound(path: string): Promise<void> {
+  const [problem] = (await verifyCheckpoint(path)).problems;
+  if (problem === undefined) return;
+  const message = problem.message.includes(path) ? problem.message : `${path}: ${problem.message}`;
+  throw new LtrainError(problem.code, message, problem.hint === null ? {} : { hint: problem.hint });
 }

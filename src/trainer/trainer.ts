@@ -21,6 +21,7 @@ import { fitResult } from "./fitResult.js";
 import { FitStart } from "./fitStart.js";
 import type { TrainerOptions } from "./options.js";
 import { resolveOptions } from "./options.js";
+import { lockRun } from "./runLock.js";
 import type { SessionParts } from "./session.js";
 import { Session } from "./session.js";
 import { TrainerView } from "./trainerView.js";
@@ -29,6 +30,8 @@ import { TrainerView } from "./trainerView.js";
 export interface FitOptions {
   /** A checkpoint to resume from, or "last" or "best" of this trainer's ModelCheckpoint: model, optimizers, schedulers, callbacks, loops, data position, random state. */
   readonly ckptPath?: string | null;
+  /** Whether somebody has looked at every byte of it already; else fit does. */
+  readonly isVerified?: boolean;
 }
 
 /** What validate and test are asked beyond module and data. */
@@ -95,10 +98,21 @@ export class Trainer extends TrainerView {
     const parts = { trainer: this, options: this.options, module, datamodule, hookLogs };
     return this.#inSession({ ...parts, stage: "fit" }, ckptPath, async (session) => {
       const precision = await session.setUp();
+      session.releaseLater(await lockRun(this, this.options.callbacks));
       const config = this.#given.config ?? null;
       const { executor } = this;
       const interruption = this.#interruption;
-      const fitStart = new FitStart({ ...parts, executor, precision, config, io: this.#io, ckptPath, interruption });
+      const fitStart = new FitStart({
+        ...parts,
+        executor,
+        precision,
+        config,
+        io: this.#io,
+        ckptPath,
+        // A CheckpointIO of somebody else's may have a format of its own.
+        verify: this.#given.checkpointIO === undefined && options.isVerified !== true,
+        interruption,
+      });
       const run = await fitStart.run();
       this.fitRun = run;
       session.releaseLater(() => run.release());

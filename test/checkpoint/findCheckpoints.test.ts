@@ -1,10 +1,10 @@
-import { cp, mkdtemp, mkdir, utimes, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, mkdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { emptyCheckpoint } from "../../src/checkpoint/checkpoint.js";
 import { torchCheckpointIO } from "../../src/checkpoint/checkpointIO.js";
-import { findNewestCheckpoint } from "../../src/checkpoint/findCheckpoints.js";
+import { findNewestCheckpoint, searchCheckpoints } from "../../src/checkpoint/findCheckpoints.js";
 
 const FIXTURES = fileURLToPath(new URL("../fixtures/lightning/", import.meta.url));
 
@@ -13,7 +13,14 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "find-checkpoints-"));
 });
 
+/** A file as Lightning leaves it: without a journal beside it. */
 async function save(path: string, epoch: number, globalStep: number, seconds = 1000): Promise<string> {
+  const full = await saveInJournal(path, epoch, globalStep, seconds);
+  await rm(join(dirname(full), "checkpoints.jsonl"));
+  return full;
+}
+
+async function saveInJournal(path: string, epoch: number, globalStep: number, seconds = 1000): Promise<string> {
   const full = join(root, path);
   await torchCheckpointIO().save({ ...emptyCheckpoint(), lightningVersion: "2.6.6", epoch, globalStep }, full);
   await utimes(full, seconds, seconds);
@@ -45,6 +52,29 @@ test("of two files at the same step the one written later is taken", async () =>
   await save("run/epoch=1-step=10.ckpt", 1, 10, 1000);
   const last = await save("run/last.ckpt", 1, 10, 1001);
   expect((await findNewestCheckpoint(join(root, "run"))).path).toBe(last);
+});
+
+test("a run that went back to an earlier step and on from there is newest where its journal says so", async () => {
+  await saveInJournal("run/step=1000.ckpt", 9, 1000, 3000);
+  await saveInJournal("run/last.ckpt", 5, 600, 3000);
+  const back = await saveInJournal("run/step=510.ckpt", 5, 510, 1000);
+  expect((await findNewestCheckpoint(join(root, "run"))).path).toBe(back);
+  // last.ckpt is written again: only its last line is about what it holds now.
+  const last = await saveInJournal("run/last.ckpt", 5, 520, 1000);
+  expect((await findNewestCheckpoint(join(root, "run"))).path).toBe(last);
+  const { candidates } = await searchCheckpoints(join(root, "run"));
+  expect(candidates.map(({ globalStep }) => globalStep)).toEqual([520, 510, 1000]);
+});
+
+test("a file that the journal does not know is the newest only when it is further than the journal's newest", async () => {
+  const known = await saveInJournal("run/a.ckpt", 1, 20);
+  const journal = await readFile(join(root, "run/checkpoints.jsonl"));
+  await save("run/b.ckpt", 1, 10, 2000);
+  await writeFile(join(root, "run/checkpoints.jsonl"), journal);
+  expect((await findNewestCheckpoint(join(root, "run"))).path).toBe(known);
+  const ahead = await save("run/c.ckpt", 1, 30, 500);
+  await writeFile(join(root, "run/checkpoints.jsonl"), journal);
+  expect((await findNewestCheckpoint(join(root, "run"))).path).toBe(ahead);
 });
 
 test("a damaged file is passed over and told, a half-written temp file is not even looked at", async () => {

@@ -108,7 +108,7 @@ test("a checkpoint that was taken elsewhere, and a run that is to write elsewher
   expect(copied.messages).toContain("run      runs/lightning_logs/version_1\n");
   const moved = await ltrain("resume", run0, "--trainer.max_epochs", "2", `--trainer.default_root_dir=${folder}/other`);
   expect(moved.messages).toContain("run      other/lightning_logs/version_0\n");
-  expect(await readdir(join(run0, "checkpoints"))).toEqual(["epoch=0-step=8.ckpt"]);
+  expect(await readdir(join(run0, "checkpoints"))).toEqual(["checkpoints.jsonl", "epoch=0-step=8.ckpt"]);
 });
 
 test("a checkpoint of Lightning's has no config: --config says what to build", async () => {
@@ -130,4 +130,43 @@ test("--print-config shows the config in the checkpoint with the overrides on to
   const { output } = await ltrain("resume", run0, "--trainer.max_epochs", "7", "--print-config");
   expect(output).toContain("  max_epochs: 7\n");
   expect(output).toContain(`    data_dir: ${folder}/images\n`);
+});
+
+/** A byte of the weights is turned over: only a checksum can see it. */
+async function damage(path: string): Promise<void> {
+  const bytes = await readFile(path);
+  const at = bytes.indexOf("data/0") + 512; // the first tensor begins at a multiple of 64 behind its name, and is larger
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  await writeFile(path, bytes);
+}
+
+test("the newest sound checkpoint goes on, the others are named with what is wrong, and all of them are kept", async () => {
+  const keepAll = ["--trainer.callbacks", "ModelCheckpoint", "--trainer.callbacks.save_top_k", "-1"];
+  await ltrain("train", "--config", config, "--quiet", "--trainer.max_epochs", "4", ...keepAll);
+  const names = await readdir(join(run0, "checkpoints"));
+  const unbroken = await readFile(checkpointOf(32));
+  await damage(checkpointOf(32));
+  await writeFile(checkpointOf(24), (await readFile(checkpointOf(24))).subarray(0, 3000));
+  const { code, messages } = await ltrain("resume", run0);
+  expect(messages).toMatch(/^warning: passed over \S+epoch=3-step=32\.ckpt: record "\S+data\/0" .*; it is kept$/m);
+  expect(messages).toMatch(/^warning: passed over \S+epoch=2-step=24\.ckpt: .*; it is kept$/m);
+  expect(messages).toContain(
+    "using runs/lightning_logs/version_0/checkpoints/epoch=1-step=16.ckpt (the newest sound one: epoch 1, global step 16)\n",
+  );
+  expect(code).toBe(0);
+  // What was trained again has names of its own; the damaged files are as they were.
+  const now = await readdir(join(run0, "checkpoints"));
+  expect(now).toEqual(expect.arrayContaining(names));
+  expect((await readFile(checkpointOf(32))).equals(unbroken)).toBe(false);
+});
+
+test("a damaged checkpoint that is named is an error, and nothing is trained from it", async () => {
+  await ltrain("train", "--config", config, "--quiet");
+  await damage(checkpointOf(8));
+  const { code, messages } = await ltrain("resume", checkpointOf(8), "--trainer.max_epochs", "2");
+  expect(code).toBe(3);
+  expect(messages).toContain("it is not resumed from\nhint:  name the run's folder instead");
+  const none = await ltrain("resume", run0, "--trainer.max_epochs", "2");
+  expect(none.code).toBe(3);
+  expect(none.messages).toContain("error: none of 1 checkpoint under ");
 });
