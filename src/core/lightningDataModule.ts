@@ -24,6 +24,11 @@ export abstract class LightningDataModule {
   valDataloader?(): DataLoader | null | Promise<DataLoader | null>;
   testDataloader?(): DataLoader | null | Promise<DataLoader | null>;
   predictDataloader?(): DataLoader | null | Promise<DataLoader | null>;
+  /**
+   * Batches of the file or folder that `ltrain predict --input` names, made as this module makes its own; nothing has
+   * been set up then, but the state of a checkpoint has been loaded. (ltrain's own.)
+   */
+  inputDataloader?(path: string): DataLoader | Promise<DataLoader>;
   /** State for the checkpoint, under the class's name; null leaves no entry. */
   stateDict(): PyDict | null {
     return null;

@@ -5,10 +5,14 @@ import { DataLoader } from "../data/dataLoader.js";
 import { Subset, TensorDataset, indexRange } from "../data/dataset.js";
 import { LtrainError } from "../errors.js";
 import { fileExists, readText } from "../io/textFile.js";
+import { asItems, asNumber } from "../pickle/convert.js";
+import type { PyValue } from "../pickle/values.js";
+import { PyDict, PyFloat } from "../pickle/values.js";
 import type { HostTensor } from "../storage/hostTensor.js";
 import { float32Tensor } from "../storage/hostTensor.js";
 import { Generator, randperm } from "../tensor/generator.js";
-import { standardize } from "./standardize.js";
+import type { ColumnScale } from "./standardize.js";
+import { columnScale, standardize } from "./standardize.js";
 
 /** init_args of CSVDataModule, by their names in YAML and in the checkpoint. */
 export interface CSVDataModuleArgs {
@@ -36,10 +40,18 @@ interface Parts {
   readonly val: Int32Array;
 }
 
+/** The columns that are features, in their order, and how they are standardized. */
+interface Features {
+  readonly columns: readonly string[];
+  readonly scale: ColumnScale | null;
+}
+
 /** The rows of a CSV file of numbers: one column is the target, the others are the features. */
 export class CSVDataModule extends LightningDataModule {
   readonly #args: Required<CSVDataModuleArgs>;
   #parts: Parts | null = null;
+  /** What training has made of the columns: from the file, or from a checkpoint. */
+  #features: Features | null = null;
 
   constructor(args: CSVDataModuleArgs) {
     super();
@@ -66,8 +78,11 @@ export class CSVDataModule extends LightningDataModule {
       throw new LtrainError("data.malformed", `${path}:1:1: there is no column beside the target "${target}"`);
     }
     const { train, val } = this.#split(table.rows);
-    const features = featuresOf(table, targetColumn);
-    if (isStandardized) standardize(features, table.columns.length - 1, train);
+    const columns = table.columns.filter((_, column) => column !== targetColumn);
+    const features = featuresOf(table, columns, path);
+    const scale = isStandardized ? columnScale(features, columns.length, train) : null;
+    if (scale !== null) standardize(features, scale);
+    this.#features = { columns, scale };
     const data = new TensorDataset(
       float32Tensor(Float32Array.from(features), [table.rows, table.columns.length - 1]),
       this.#targets(table, targetColumn),
@@ -85,6 +100,46 @@ export class CSVDataModule extends LightningDataModule {
     const { data, val } = this.#ready();
     const { batch_size: batchSize, num_workers: numWorkers } = this.#args;
     return val.length === 0 ? null : new DataLoader(new Subset(data, val), { batchSize, numWorkers });
+  }
+
+  /** All rows of the file, in its order. */
+  override predictDataloader(): DataLoader {
+    const { batch_size: batchSize, num_workers: numWorkers } = this.#args;
+    return new DataLoader(this.#ready().data, { batchSize, numWorkers });
+  }
+
+  /** The rows of another file, its columns found by name and standardized as in training; the target may be missing. */
+  override async inputDataloader(path: string): Promise<DataLoader> {
+    if (this.#features === null) {
+      await this.prepareData();
+      await this.setup();
+    }
+    const { columns, scale } = this.#features ?? { columns: [], scale: null };
+    const table = readCsv(await readText(path), path);
+    const features = featuresOf(table, columns, path);
+    if (scale !== null) standardize(features, scale);
+    const rows = float32Tensor(Float32Array.from(features), [table.rows, columns.length]);
+    return new DataLoader(new TensorDataset(rows), { batchSize: this.#args.batch_size });
+  }
+
+  /** The features' names and scales, so that other rows can be predicted without the file. */
+  override stateDict(): PyDict | null {
+    if (this.#features === null) return null;
+    const { columns, scale } = this.#features;
+    const floats = (values: Float64Array): PyFloat[] => Array.from(values, (value) => new PyFloat(value));
+    return PyDict.from({
+      columns: [...columns],
+      ...(scale === null ? {} : { mean: floats(scale.mean), deviation: floats(scale.deviation) }),
+    });
+  }
+  override loadStateDict(state: PyDict): void {
+    const columns = asItems(state.get("columns"))?.filter((column) => typeof column === "string");
+    if (columns === undefined || this.#features !== null) return; // the file that is here has its own
+    const [mean, deviation] = [asItems(state.get("mean")), asItems(state.get("deviation"))];
+    const numbers = (items: readonly PyValue[]): Float64Array =>
+      Float64Array.from(items, (item) => asNumber(item) ?? 0);
+    const isScaled = mean !== undefined && deviation !== undefined;
+    this.#features = { columns, scale: isScaled ? { mean: numbers(mean), deviation: numbers(deviation) } : null };
   }
 
   #ready(): Parts {
@@ -128,15 +183,14 @@ export class CSVDataModule extends LightningDataModule {
   }
 }
 
-/** All columns but one, row-major. */
-function featuresOf(table: CsvTable, target: number): Float64Array {
-  const { columns, rows, values } = table;
-  const features = new Float64Array(rows * (columns.length - 1));
-  let at = 0;
-  for (let i = 0; i < values.length; i += 1) {
-    if (i % columns.length === target) continue;
-    features[at] = values[i] ?? 0;
-    at += 1;
+/** Some columns, in the order given, row-major. */
+function featuresOf(table: CsvTable, columns: readonly string[], path: string): Float64Array {
+  const { rows, values } = table;
+  const width = table.columns.length;
+  const from = columns.map((column) => columnIndex(table, column, path));
+  const features = new Float64Array(rows * from.length);
+  for (let row = 0; row < rows; row += 1) {
+    for (const [i, column] of from.entries()) features[row * from.length + i] = values[row * width + column] ?? 0;
   }
   return features;
 }

@@ -62,14 +62,27 @@ export class LitAutoEncoder extends LightningModule<Batch> {
     this.log("val_loss", this.#loss(batch), { progBar: true });
   }
 
+  override testStep(batch: Batch): void {
+    this.log("test_loss", this.#loss(batch), { progBar: true });
+  }
+
+  override predictStep(batch: Batch): Tensor {
+    return this.forward(examplesOf(batch));
+  }
+
   override configureOptimizers(): OptimizerSetup {
     return adamWithSteps(this.parameters(), this.#optimizer);
   }
 
   #loss(batch: Batch): Tensor {
-    const x = flatten(isList(batch) ? batch[0] : batch, 1);
+    const x = examplesOf(batch);
     return mseLoss(this.forward(x), x);
   }
+}
+
+/** Flattened, [N, in_features]. */
+function examplesOf(batch: Batch): Tensor {
+  return flatten(isList(batch) ? batch[0] : batch, 1);
 }
 
 function isList(batch: Batch): batch is readonly [Tensor, ...Tensor[]] {

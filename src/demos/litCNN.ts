@@ -75,14 +75,22 @@ export class LitCNN extends LightningModule<Batch> {
     return loss;
   }
 
-  override validationStep([x, y]: Batch): void {
-    const logits = this.forward(x);
-    const isRight = tf.equal(tf.argMax(logits, -1), tf.cast(y, "int32"));
-    this.log("val_loss", crossEntropy(logits, y), { progBar: true });
-    this.log("val_acc", tf.mean(tf.cast(isRight, "float32")), { progBar: true });
+  override validationStep(batch: Batch): void {
+    this.#evaluate("val", batch);
+  }
+
+  override testStep(batch: Batch): void {
+    this.#evaluate("test", batch);
   }
 
   override configureOptimizers(): OptimizerSetup {
     return adamWithSteps(this.parameters(), this.#optimizer);
+  }
+
+  #evaluate(name: string, [x, y]: Batch): void {
+    const logits = this.forward(x);
+    const isRight = tf.equal(tf.argMax(logits, -1), tf.cast(y, "int32"));
+    this.log(`${name}_loss`, crossEntropy(logits, y), { progBar: true });
+    this.log(`${name}_acc`, tf.mean(tf.cast(isRight, "float32")), { progBar: true });
   }
 }

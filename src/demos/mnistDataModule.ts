@@ -4,9 +4,15 @@ import { labelColumn, pixelColumn } from "../data/column.js";
 import { DataLoader } from "../data/dataLoader.js";
 import { Subset, TensorDataset, indexRange } from "../data/dataset.js";
 import type { Dataset } from "../data/dataset.js";
+import { openInput, reshaped } from "../data/inputFile.js";
 import { LtrainError } from "../errors.js";
+import { numelOf } from "../storage/hostTensor.js";
 import { findMnist, mnistFolder, readMnist } from "./mnistFiles.js";
 import type { MnistPart } from "./mnistFiles.js";
+
+/** Pixels of an image's side, and of all of it. */
+const SIDE = 28;
+const PIXELS = SIDE * SIDE;
 
 /** init_args of MNISTDataModule, by their names in YAML and in the checkpoint. */
 export interface MNISTDataModuleArgs {
@@ -41,9 +47,9 @@ export class MNISTDataModule extends LightningDataModule {
     await findMnist(mnistFolder(this.#args.data_dir), "train");
   }
 
-  /** The test set is opened for testing only: training never looks at it. */
+  /** The test set is opened for testing and predicting only: training never looks at it. */
   override async setup(stage: Stage): Promise<void> {
-    if (stage === "test") this.#test ??= await this.#read("t10k");
+    if (stage === "test" || stage === "predict") this.#test ??= await this.#read("t10k");
     else this.#train ??= this.#checked(await this.#read("train"));
   }
 
@@ -65,6 +71,25 @@ export class MNISTDataModule extends LightningDataModule {
   override testDataloader(): DataLoader {
     if (this.#test === null) throw notSetUp("test");
     return new DataLoader(this.#test, { batchSize: this.#args.batch_size, numWorkers: this.#args.num_workers });
+  }
+
+  /** The images of the test set, in its order. */
+  override predictDataloader(): DataLoader {
+    return this.testDataloader();
+  }
+
+  /** Images of another place: a folder of them, one of them, or the rows of an array. */
+  override async inputDataloader(path: string): Promise<DataLoader> {
+    const input = await openInput(path, { channels: 1 });
+    const { batch_size: batchSize, flatten } = this.#args;
+    const shape = flatten ? [PIXELS] : [1, SIDE, SIDE];
+    if (numelOf(input.shape) !== PIXELS) {
+      throw new LtrainError(
+        "data.malformed",
+        `${path}: MNIST's images are of ${SIDE} by ${SIDE} pixels, these are [${input.shape.join(", ")}]`,
+      );
+    }
+    return new DataLoader(reshaped(input, shape), { batchSize });
   }
 
   #images(): Dataset {
