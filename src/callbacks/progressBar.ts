@@ -6,6 +6,7 @@ import type { Terminal } from "../io/console.js";
 import type { LiveLine } from "../io/liveLine.js";
 import { liveLineOf } from "../io/liveLine.js";
 import { History } from "../plot/sparkline.js";
+import { epochTitle, evaluationProgress } from "./evaluationProgress.js";
 import { progressLine, progressSentence, StickyWidths } from "./progressText.js";
 import type { Progress } from "./progressText.js";
 
@@ -38,7 +39,9 @@ export class ProgressBar extends Callback {
   #widths = new StickyWidths();
   #history = new History();
   #loss: number | null = null;
-  #validated = 0;
+  /** Batches validated, tested or predicted since it began, and when that was. */
+  #evaluated = 0;
+  #evaluatedSince = 0;
   /** Batches trained since this run began, and when each of some recent counts was reached. */
   #trained = 0;
   #marks: { readonly at: number; readonly trained: number }[] = [];
@@ -88,14 +91,32 @@ export class ProgressBar extends Callback {
   }
 
   override onValidationStart(): void {
-    this.#validated = 0;
+    this.#beginEvaluation();
   }
   override onValidationBatchEnd(trainer: TrainerState): void {
-    this.#validated += 1;
-    if (this.#refreshRate > 0 && this.#isDue()) this.#draw(this.#validating(trainer));
+    this.#evaluateBatch(trainer);
+  }
+  override onTestStart(): void {
+    this.#beginEvaluation();
+  }
+  override onTestBatchEnd(trainer: TrainerState): void {
+    this.#evaluateBatch(trainer);
+  }
+  override onTestEnd(trainer: TrainerState): void {
+    this.#endEvaluation(trainer);
+  }
+  override onPredictStart(): void {
+    this.#beginEvaluation();
+  }
+  override onPredictBatchEnd(trainer: TrainerState): void {
+    this.#evaluateBatch(trainer);
+  }
+  override onPredictEnd(trainer: TrainerState): void {
+    this.#endEvaluation(trainer);
   }
   override onValidationEnd(trainer: TrainerState): void {
     this.#resume();
+    if (trainer.stage === "validate") this.#endEvaluation(trainer);
     if (this.#refreshRate > 0 && trainer.stage === "fit" && this.#line.isOpen) this.#drawEpoch(trainer);
   }
 
@@ -110,6 +131,20 @@ export class ProgressBar extends Callback {
     this.#endLine();
   }
   override onException(): void {
+    this.#endLine();
+  }
+
+  #beginEvaluation(): void {
+    this.#evaluated = 0;
+    this.#evaluatedSince = this.#clock();
+  }
+  #evaluateBatch(trainer: TrainerState): void {
+    this.#evaluated += 1;
+    if (this.#refreshRate > 0 && this.#isDue()) this.#draw(this.#evaluating(trainer));
+  }
+  #endEvaluation(trainer: TrainerState): void {
+    if (this.#refreshRate === 0) return;
+    this.#draw({ ...this.#evaluating(trainer), eta: null, metrics: [...trainer.progressBarMetrics] });
     this.#endLine();
   }
 
@@ -165,16 +200,8 @@ export class ProgressBar extends Callback {
     };
   }
 
-  #validating(trainer: TrainerState): Progress {
-    const isSanity = trainer.stage === "sanityCheck";
-    return {
-      title: isSanity ? "Sanity check" : `${epochTitle(trainer)} validating`,
-      done: this.#validated,
-      total: isSanity ? trainer.numSanityValBatches : trainer.numValidationBatches,
-      rate: null,
-      eta: null,
-      metrics: [],
-    };
+  #evaluating(trainer: TrainerState): Progress {
+    return evaluationProgress(trainer, this.#evaluated, (this.#clock() - this.#evaluatedSince) / 1000);
   }
 
   #rate(): number | null {
@@ -192,10 +219,6 @@ export class ProgressBar extends Callback {
     const hasLoss = shown.some(([name]) => /^(train[_/])?loss(_step)?$/.test(name));
     return this.#loss === null || hasLoss ? shown : [["loss", this.#loss], ...shown];
   }
-}
-
-function epochTitle({ currentEpoch, maxEpochs }: TrainerState): string {
-  return maxEpochs > 0 ? `Epoch ${currentEpoch + 1}/${maxEpochs}` : `Epoch ${currentEpoch + 1}`;
 }
 
 /** Training batches to the end of the run, as far as its limits tell. */
