@@ -14,12 +14,15 @@ export {
   ModelCheckpoint,
   ModelSummary,
   ProgressBar,
+  StochasticWeightAveraging,
   Timer,
   WeightAveraging,
 } from "./callbacks/index.js";
 export { findNewestCheckpoint, loadCheckpoint, torchCheckpointIO } from "./checkpoint/index.js";
 export type { Checkpoint, CheckpointIO, LoadedCheckpoint, StateDict } from "./checkpoint/index.js";
 export { Callback } from "./core/callback.js";
+export { loadWeights } from "./core/loadWeights.js";
+export type { LoadedWeights, LoadWeightsOptions } from "./core/loadWeights.js";
 export { LightningDataModule } from "./core/lightningDataModule.js";
 export { LightningModule } from "./core/lightningModule.js";
 export type {

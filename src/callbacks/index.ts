@@ -1,4 +1,5 @@
 /** ltrain/callbacks: what stands around training. */
+export type { AverageFunction } from "./averagedWeights.js";
 export { EARLY_STOPPING_REASONS, EarlyStopping } from "./earlyStopping.js";
 export type { EarlyStoppingOptions, EarlyStoppingReason } from "./earlyStopping.js";
 export { EMAWeightAveraging } from "./emaWeightAveraging.js";
@@ -15,6 +16,8 @@ export { ModelSummary } from "./modelSummary.js";
 export type { ModelSummaryOptions } from "./modelSummary.js";
 export { ProgressBar } from "./progressBar.js";
 export type { ProgressBarOptions } from "./progressBar.js";
+export { StochasticWeightAveraging } from "./stochasticWeightAveraging.js";
+export type { StochasticWeightAveragingOptions } from "./stochasticWeightAveraging.js";
 export { Timer } from "./timer.js";
 export type { DurationParts, TimedStage, TimerOptions } from "./timer.js";
 export { WeightAveraging } from "./weightAveraging.js";

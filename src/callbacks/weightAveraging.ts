@@ -165,7 +165,7 @@ function isFitting({ stage }: TrainerState): boolean {
 }
 
 /** After a fit there is none, and values are where the Variables are. */
-function executorOf(trainer: TrainerState): TrainerState["executor"] | null {
+export function executorOf(trainer: TrainerState): TrainerState["executor"] | null {
   try {
     return trainer.executor;
   } catch {

@@ -120,6 +120,26 @@ const averaging = {
   use_buffers: flag(true, "Also average buffers, such as the statistics of a batch norm."),
 };
 
+/** init_args of StochasticWeightAveraging: Lightning's. */
+export const stochasticWeightAveragingArgs = z.strictObject({
+  swa_lrs: z
+    .union([z.number().gt(0), z.array(z.number().gt(0)).min(1)])
+    .meta({ description: "The rate to end at.", expected: "a positive number, or a list with one for each group" }),
+  swa_epoch_start: z
+    .number()
+    .min(0)
+    .refine((start) => start <= 1 || Number.isInteger(start))
+    .default(0.8)
+    .meta({
+      description: "The first epoch that is averaged, counted from 1; below 1 it is a part of max_epochs.",
+      expected: "an epoch from 1 on, or a part of them below 1",
+    }),
+  annealing_epochs: z.int().min(0).default(10).describe("Epochs until swa_lrs is reached."),
+  annealing_strategy: z.enum(["cos", "linear"]).default("cos").describe("Along half a cosine, or in a line."),
+  avg_fn: z.null().default(null).describe("A function: for TypeScript."),
+  device: z.string().nullable().default("cpu").describe("As in Lightning; the average is where the weights are."),
+});
+
 /** init_args of WeightAveraging: Lightning's. */
 export const weightAveragingArgs = z.strictObject(averaging);
 

@@ -8,11 +8,13 @@ import {
   modelCheckpointArgs,
   modelSummaryArgs,
   progressBarArgs,
+  stochasticWeightAveragingArgs,
   timerArgs,
   weightAveragingArgs,
 } from "./builtInCallbackArgs.js";
 import { lightning } from "./lightningPath.js";
 import type { EarlyStoppingOptions } from "../callbacks/earlyStopping.js";
+import type { StochasticWeightAveragingOptions } from "../callbacks/stochasticWeightAveraging.js";
 import type { GradientAccumulationSchedulerOptions } from "../callbacks/gradientAccumulationScheduler.js";
 
 /** Every callback that a config can name without a file. */
@@ -95,6 +97,17 @@ export const BUILT_IN_CALLBACKS: readonly AnyClassEntry[] = [
       const { GradientAccumulationScheduler } = await import("../callbacks/gradientAccumulationScheduler.js");
       return (args) =>
         new GradientAccumulationScheduler(camelKeys(args) as unknown as GradientAccumulationSchedulerOptions);
+    },
+  },
+  {
+    kind: "callback",
+    name: "StochasticWeightAveraging",
+    paths: lightning("callbacks.StochasticWeightAveraging"),
+    description: "Averages the weights of the last epochs, under a learning rate of its own.",
+    args: stochasticWeightAveragingArgs,
+    load: async () => {
+      const { StochasticWeightAveraging } = await import("../callbacks/stochasticWeightAveraging.js");
+      return (args) => new StochasticWeightAveraging(camelKeys(args) as unknown as StochasticWeightAveragingOptions);
     },
   },
   {

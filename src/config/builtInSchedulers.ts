@@ -35,6 +35,9 @@ export const BUILT_IN_SCHEDULERS: readonly ClassEntry<"lr_scheduler">[] = [
     args.reduceLrOnPlateauArgs,
     ["lightning.pytorch.cli.ReduceLROnPlateau", "pytorch_lightning.cli.ReduceLROnPlateau"],
   ),
+  scheduler("SWALR", "To a fixed learning rate, which then stays: for averaging weights.", args.swaLrArgs, [
+    "torch.optim.swa_utils.SWALR",
+  ]),
   scheduler("SequentialLR", "One schedule after the other.", args.sequentialLrArgs),
   scheduler("ChainedScheduler", "Several schedules at once, one upon the other.", args.chainedSchedulerArgs),
 ];

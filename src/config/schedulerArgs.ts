@@ -146,6 +146,17 @@ export const reduceLrOnPlateauArgs = z.strictObject({
   monitor: z.string().describe("The logged metric to watch."),
 });
 
+/** init_args of SWALR: torch's. */
+export const swaLrArgs = z.strictObject({
+  swa_lr: z
+    .union([z.number().min(0), z.array(z.number().min(0)).min(1)])
+    .meta({ description: "The rate to end at.", expected: "a number, or a list with one for each group" }),
+  anneal_epochs: count(10, "Epochs, or steps, until it is reached."),
+  anneal_strategy: z.enum(["cos", "linear"]).default("cos").describe("Along half a cosine, or in a line."),
+  last_epoch: lastEpoch,
+  ...rhythm,
+});
+
 /** One schedule inside another one. */
 const inner = z.strictObject({
   class_path: z.string(),

@@ -15,7 +15,7 @@ export interface BatchNormOptions {
 }
 
 /** What the BatchNorms of all ranks have in common; in evaluation the running statistics take the batch's place. */
-abstract class BatchNorm extends Module implements Layer {
+export abstract class BatchNorm extends Module implements Layer {
   readonly weight: Parameter | null;
   readonly bias: Parameter | null;
   // Names of the checkpoint: they keep torch's spelling.
@@ -23,7 +23,9 @@ abstract class BatchNorm extends Module implements Layer {
   readonly running_var: Buffer | null;
   readonly num_batches_tracked: Buffer | null;
   readonly eps: number;
-  readonly momentum: number | null;
+  momentum: number | null;
+  /** Whether training moves the running statistics, where there are any. */
+  trackRunningStats: boolean;
 
   constructor(numFeatures: number, options: BatchNormOptions = {}) {
     super();
@@ -39,6 +41,7 @@ abstract class BatchNorm extends Module implements Layer {
       : null;
     this.eps = eps;
     this.momentum = momentum;
+    this.trackRunningStats = trackRunningStats;
   }
 
   /** torch counts batches since version 2 of the format. */
@@ -68,7 +71,7 @@ abstract class BatchNorm extends Module implements Layer {
       const inverse = tf.rsqrt(tf.add(variance.value, this.eps));
       return tf.mul(tf.sub(x, overChannels(mean.value, x)), overChannels(inverse, x));
     }
-    if (tracked) this.#track(x, mean, variance, batches);
+    if (tracked && this.trackRunningStats) this.#track(x, mean, variance, batches);
     return normalizeChannels(x, this.eps);
   }
 

@@ -41,3 +41,4 @@ export {
   type SequentialLROptions,
 } from "./sequentialLR.js";
 export { SGD, type SGDOptions } from "./sgd.js";
+export { SWALR, type SWALROptions } from "./swaLR.js";
