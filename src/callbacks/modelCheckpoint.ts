@@ -1,18 +1,21 @@
-import { join, relative, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { pythonFloat } from "../pickle/pythonFloat.js";
 import { Callback } from "../core/callback.js";
 import type { LightningModule } from "../core/lightningModule.js";
-import type { StepResult, TrainerState } from "../core/trainerState.js";
-import { LtrainError } from "../errors.js";
+import type { ExpectedCheckpoints, StepResult, TrainerState } from "../core/trainerState.js";
 import { resolvePath } from "../io/resolvePath.js";
-import { fileExists, isSameFile, listFolder, removeFile } from "../io/textFile.js";
-import { didYouMean } from "../nearest.js";
+import { removeStaleTemporaries } from "../io/staleTemporaries.js";
+import { listFolder } from "../io/textFile.js";
 import type { PyDict } from "../pickle/values.js";
-import { checkpointName, nameValues } from "./checkpointName.js";
+import { checkpointPath } from "./checkpointPath.js";
 import { modelCheckpointKey } from "./modelCheckpointKey.js";
 import { checkOptions, resolveTriggers } from "./modelCheckpointOptions.js";
-import type { ModelCheckpointOptions, Triggers } from "./modelCheckpointOptions.js";
+import type { ModelCheckpointOptions } from "./modelCheckpointOptions.js";
 import { dumpState, parseState } from "./modelCheckpointState.js";
+import { tellMissingMonitor } from "./missingMonitor.js";
+import { OwnFiles } from "./ownFiles.js";
+import type { SavePlan } from "./savePlan.js";
+import { SaveRhythm } from "./saveRhythm.js";
 import { TopScores } from "./topScores.js";
 
 /** Saves checkpoints as training goes on, and keeps the best of them: Lightning's ModelCheckpoint. */
@@ -20,32 +23,32 @@ export class ModelCheckpoint extends Callback {
   override readonly order = "last";
   readonly monitor: string | null;
   readonly #options: ModelCheckpointOptions;
-  readonly #triggers: Triggers;
+  readonly #rhythm: SaveRhythm;
   readonly #top: TopScores;
-  /** Files that may be removed: what this run wrote, and what an earlier part of it wrote into the same folder. */
-  readonly #own = new Set<string>();
+  readonly #own = new OwnFiles();
+  readonly #keepsLast: boolean;
   #dirpath: string | null;
   #bestPath = "";
   #bestScore: number | null = null;
   #currentScore: number | null = null;
-  #kthPath = "";
-  #kthValue: number;
   #lastPath = "";
   #lastSaved = "";
+  /** `best.ckpt`, and the file it has the content of. */
+  #bestCopy = "";
+  #bestCopied = "";
   #lastStepSaved = 0; // nothing to save before a step was taken
-  #lastClock = 0;
   #isDeferred = false;
   #hasValidated = false;
 
   constructor(options: ModelCheckpointOptions = {}) {
     super();
     this.#options = options;
-    this.#triggers = resolveTriggers(options);
+    this.#keepsLast = (options.saveLast ?? false) !== false;
+    this.#rhythm = new SaveRhythm(options, resolveTriggers(options));
     this.monitor = options.monitor ?? null;
     this.#dirpath = options.dirpath ?? null;
     this.#top = new TopScores(options.mode ?? "min", options.saveTopK ?? 1);
-    this.#kthValue = this.#top.worstPossible;
-    checkOptions(options, this.#triggers);
+    checkOptions(options, this.#rhythm.triggers);
   }
 
   /** Path of the best checkpoint so far, "" before there is one. */
@@ -78,11 +81,15 @@ export class ModelCheckpoint extends Callback {
     return modelCheckpointKey(this.constructor.name, {
       monitor: this.monitor,
       mode: this.#top.mode,
-      ...this.#triggers,
+      ...this.#rhythm.triggers,
     });
   }
 
   override stateDict(): PyDict {
+    return this.#dump(this.#lastPath);
+  }
+
+  #dump(lastPath: string): PyDict {
     return dumpState({
       monitor: this.monitor,
       best_model_score: this.#bestScore,
@@ -90,9 +97,10 @@ export class ModelCheckpoint extends Callback {
       current_score: this.#currentScore,
       dirpath: this.#dirpath ?? "",
       best_k_models: this.#top.scores,
-      kth_best_model_path: this.#kthPath,
-      kth_value: this.#kthValue,
-      last_model_path: this.#lastPath,
+      kth_best_model_path: this.#top.kthPath,
+      kth_value: this.#top.kthValue,
+      last_model_path: lastPath,
+      ...(this.#bestCopy === "" ? {} : { best_copy_path: this.#bestCopy }),
     });
   }
 
@@ -103,18 +111,22 @@ export class ModelCheckpoint extends Callback {
     if (known.dirpath !== undefined && resolve(known.dirpath) !== resolve(this.#dirpath ?? "")) return;
     this.#bestScore = known.best_model_score ?? null;
     this.#currentScore = known.current_score ?? null;
-    this.#kthPath = known.kth_best_model_path ?? "";
-    this.#kthValue = known.kth_value ?? this.#top.worstPossible;
+    this.#top.kthPath = known.kth_best_model_path ?? "";
+    this.#top.kthValue = known.kth_value ?? this.#top.worstPossible;
     this.#lastPath = known.last_model_path ?? "";
+    this.#bestCopy = known.best_copy_path ?? "";
+    this.#bestCopied = this.#bestCopy === "" ? "" : this.#bestPath;
     this.#top.scores.clear();
     for (const [path, score] of known.best_k_models ?? []) this.#top.scores.set(path, score);
-    for (const path of [this.#bestPath, this.#lastPath, ...this.#top.scores.keys()]) this.#own.add(path);
+    for (const path of [...this.#top.scores.keys(), this.#bestPath, this.#bestCopy, this.#lastPath])
+      this.#own.inherit(path);
   }
 
   override async setup(trainer: TrainerState): Promise<void> {
     const given = this.#options.dirpath ?? null;
     this.#dirpath = given === null ? join(trainer.logDir, "checkpoints") : await resolvePath(given);
     const isResumedHere = trainer.ckptPath !== null && resolve(trainer.ckptPath, "..") === resolve(this.#dirpath);
+    if (trainer.stage === "fit" && !trainer.fastDevRun) await removeStaleTemporaries(this.#dirpath, ".ckpt");
     if (trainer.stage !== "fit" || this.#top.limit === 0 || trainer.fastDevRun || isResumedHere) return;
     if ((await listFolder(this.#dirpath)).length > 0) {
       trainer.warn(`checkpoint folder ${this.#dirpath} exists and is not empty`);
@@ -122,7 +134,7 @@ export class ModelCheckpoint extends Callback {
   }
 
   override onTrainStart(): void {
-    this.#lastClock = performance.now();
+    this.#rhythm.start();
   }
 
   override async onTrainBatchEnd(
@@ -131,19 +143,17 @@ export class ModelCheckpoint extends Callback {
     _outputs: StepResult,
     batchIdx: number,
   ): Promise<void> {
-    const { everyNTrainSteps } = this.#triggers;
-    const isStep = everyNTrainSteps >= 1 && trainer.globalStep % everyNTrainSteps === 0;
-    if (!this.#isTimeUp() && !isStep) return;
+    if (!this.#rhythm.isDue(trainer)) return;
     // A metric of the validation is not there yet, or is the last one's: the save waits until the next one has been.
     const isMissing = this.monitor !== null && !trainer.callbackMetrics.has(this.monitor);
-    if (isMissing || this.#validatesNext(trainer, batchIdx)) {
+    if (isMissing || this.#rhythm.validatesNext(trainer, batchIdx)) {
       this.#isDeferred = true;
-      if (isMissing && trainer.numValidationBatches === 0) this.#complainOfMissing(trainer, this.monitor);
+      if (isMissing && trainer.numValidationBatches === 0)
+        tellMissingMonitor(trainer, this.monitor, !this.#hasValidated);
       return;
     }
     if (this.#mayNotSave(trainer)) return;
-    await this.#saveTop(trainer);
-    await this.#saveLast(trainer);
+    await this.#saveWithLast(trainer, await this.#planTop(trainer));
   }
 
   override async onValidationEnd(trainer: TrainerState): Promise<void> {
@@ -151,152 +161,139 @@ export class ModelCheckpoint extends Callback {
     if (this.#mayNotSave(trainer)) return;
     if (this.#isDeferred) {
       this.#isDeferred = false;
-      await this.#saveTop(trainer);
-      await this.#saveLast(trainer);
-    } else if (!this.#savesOnTrainEpochEnd(trainer)) await this.#saveForEpoch(trainer);
+      await this.#saveWithLast(trainer, await this.#planTop(trainer));
+    } else if (!this.#rhythm.savesOnTrainEpochEnd(trainer)) await this.#saveForEpoch(trainer);
   }
 
   override async onTrainEpochEnd(trainer: TrainerState): Promise<void> {
-    if (!this.#mayNotSave(trainer) && this.#savesOnTrainEpochEnd(trainer)) await this.#saveForEpoch(trainer);
+    if (!this.#mayNotSave(trainer) && this.#rhythm.savesOnTrainEpochEnd(trainer)) await this.#saveForEpoch(trainer);
   }
 
   override async onTrainEnd(trainer: TrainerState): Promise<void> {
-    if (this.#lastSaved === "" && trainer.stage === "fit" && !trainer.fastDevRun) await this.#saveLast(trainer);
+    if (this.#lastSaved === "" && trainer.stage === "fit" && !trainer.fastDevRun)
+      await this.#saveWithLast(trainer, null);
   }
 
   override async onException(trainer: TrainerState): Promise<void> {
     if (this.#options.saveOnException !== true || this.#mayNotSave(trainer)) return;
-    await this.#save(trainer, this.#pathOf(trainer, this.#options.filename ?? null));
-    await this.#saveLast(trainer);
+    await trainer.settleCheckpoints().catch(() => undefined); // it may be what failed
+    await this.#saveWithLast(trainer, { path: await this.#freePath(trainer, this.#options.filename ?? null, "") });
+  }
+
+  override onCheckpointSaved(_trainer: TrainerState, path: string): void {
+    this.#own.confirm(path);
+  }
+
+  /** Of what is durable neither the best nor the newest; of the others the worst, or the oldest. */
+  override spareCheckpoint({ ckptPath }: TrainerState): string | null {
+    const kept = [this.#bestPath, this.#lastPath, this.#bestCopy, ckptPath];
+    const path = this.#own.spare(this.monitor === null ? null : this.#top.worstFirst, kept);
+    if (path !== null) this.#top.scores.delete(path);
+    return path;
+  }
+
+  /** As many as are kept, and one more: what is replaced stays until the new one is there. */
+  override expectedCheckpoints(trainer: TrainerState): ExpectedCheckpoints | null {
+    if (this.#dirpath === null) return null;
+    const weightsOnly = this.#options.saveWeightsOnly ?? false;
+    const top = this.#top.limit === -1 ? this.#rhythm.expectedSaves(trainer) : this.#top.limit;
+    const kept = top + (this.#keepsLast ? 1 : 0) + (this.#options.saveBest === true ? 1 : 0);
+    const files = kept === 0 ? 0 : Math.max(kept + 1 - this.#own.size, 1);
+    return { folder: this.#dirpath, files, weightsOnly };
   }
 
   async #saveForEpoch(trainer: TrainerState): Promise<void> {
-    const { everyNEpochs } = this.#triggers;
-    if (everyNEpochs >= 1 && (trainer.currentEpoch + 1) % everyNEpochs === 0) await this.#saveTop(trainer);
-    if (this.#lastStepSaved === trainer.globalStep) await this.#saveLast(trainer);
+    if (!this.#rhythm.isDueEpoch(trainer)) return;
+    const plan = await this.#planTop(trainer);
+    if (plan !== null) await this.#saveWithLast(trainer, plan);
   }
 
-  async #saveTop(trainer: TrainerState): Promise<void> {
-    if (this.#top.limit === 0) return;
+  async #saveWithLast(trainer: TrainerState, top: SavePlan | null): Promise<void> {
+    const plan = this.#keepsLast ? await this.#planLast(trainer, top) : top;
+    if (plan !== null) await this.#submit(trainer, plan);
+  }
+
+  /** The next of the best, and what it takes the place of; null when it is none. */
+  async #planTop(trainer: TrainerState): Promise<SavePlan | null> {
+    if (this.#top.limit === 0) return null;
+    await trainer.settleCheckpoints(); // names are chosen by what is there
     if (this.monitor === null) {
       const previous = this.#bestPath;
       this.#bestPath = await this.#freePath(trainer, this.#options.filename ?? null, previous);
-      await this.#save(trainer, this.#bestPath);
-      if (this.#top.limit === 1) await this.#remove(trainer, previous, this.#bestPath);
-      return;
+      const retired = this.#top.limit === 1 ? await this.#retire(trainer, previous, this.#bestPath) : [];
+      return this.#withBest(trainer, { path: this.#bestPath, retired });
     }
     const score = trainer.callbackMetrics.get(this.monitor);
-    if (score === undefined) this.#complainOfMissing(trainer, this.monitor);
-    else if (this.#top.wants(score)) await this.#saveScored(trainer, Math.fround(score));
+    if (score === undefined) tellMissingMonitor(trainer, this.monitor, !this.#hasValidated);
+    else if (this.#top.wants(score)) return this.#planScored(trainer, Math.fround(score));
     else this.#tell(trainer, `'${this.monitor}' was not in top ${this.#top.limit}`);
+    return null;
   }
 
   /** Everything the file says about itself is set before it is written: the state in it includes its own path. */
-  async #saveScored(trainer: TrainerState, value: number): Promise<void> {
+  async #planScored(trainer: TrainerState, value: number): Promise<SavePlan> {
     const score = Number.isNaN(value) ? this.#top.worstPossible : value;
-    const { scores } = this.#top;
-    const leaving = this.#top.limit > 0 && this.#top.isFull ? (this.#top.worst?.path ?? "") : "";
-    scores.delete(leaving);
+    const leaving = this.#top.makeRoom();
     const path = await this.#freePath(trainer, this.#options.filename ?? null, leaving);
     this.#currentScore = score;
-    scores.set(path, score);
-    if (this.#top.isFull) {
-      this.#kthPath = this.#top.worst?.path ?? "";
-      this.#kthValue = this.#top.worst?.score ?? this.#kthValue;
-    }
+    this.#top.add(path, score);
     this.#bestPath = this.#top.best?.path ?? "";
     this.#bestScore = this.#top.best?.score ?? null;
     const best = pythonFloat(this.#bestScore ?? score);
     this.#tell(trainer, `'${this.monitor ?? ""}' reached ${pythonFloat(score)} (best ${best}), saving ${path}`);
-    await this.#save(trainer, path);
-    await this.#remove(trainer, leaving, path);
+    return this.#withBest(trainer, { path, retired: await this.#retire(trainer, leaving, path) });
   }
 
-  /** `last.ckpt` is a real file of its own, so that it outlives the one it equals. */
-  async #saveLast(trainer: TrainerState): Promise<void> {
-    if (this.#options.saveLast === undefined || this.#options.saveLast === null || !this.#options.saveLast) return;
-    const previous = this.#lastPath;
-    this.#lastPath = await this.#freePath(trainer, "last", previous);
-    await this.#save(trainer, this.#lastPath);
-    await this.#remove(trainer, previous, this.#lastPath);
+  /** `last.ckpt`: a file of its own with its own path in its state, as Lightning's; as "link" the file that is saved. */
+  async #planLast(trainer: TrainerState, plan: SavePlan | null): Promise<SavePlan> {
+    await trainer.settleCheckpoints();
+    const path = await this.#freePath(trainer, "last", this.#lastPath);
+    const retired = [...(plan?.retired ?? []), ...(await this.#retire(trainer, this.#lastPath, path))];
+    if (plan !== null && this.#options.saveLast !== "link") return { ...plan, retired, last: path };
+    this.#lastPath = path;
+    if (plan === null) return { path, retired };
+    return { ...plan, retired, replicas: [...(plan.replicas ?? []), { from: plan.path, path, share: true }] };
   }
 
-  async #save(trainer: TrainerState, path: string): Promise<void> {
-    await trainer.saveCheckpoint(path, { weightsOnly: this.#options.saveWeightsOnly ?? false });
-    this.#own.add(path);
-    this.#lastStepSaved = trainer.globalStep;
-    this.#lastSaved = path;
-    // A resume from this file goes on with the metrics: they must not lag behind it.
-    for (const logger of trainer.loggers) await logger.save();
+  /** `best.ckpt` beside the best, when that is another one now. */
+  async #withBest(trainer: TrainerState, plan: SavePlan): Promise<SavePlan> {
+    const { saveBest = false } = this.#options;
+    if (saveBest === false || this.#bestPath === this.#bestCopied) return plan;
+    const path = await this.#freePath(trainer, "best", this.#bestCopy);
+    const retired = [...(plan.retired ?? []), ...(await this.#retire(trainer, this.#bestCopy, path))];
+    this.#bestCopied = this.#bestPath;
+    this.#bestCopy = path;
+    return { ...plan, retired, replicas: [{ from: this.#bestPath, path, share: saveBest === "link" }] };
   }
 
-  async #remove(trainer: TrainerState, path: string, saved: string): Promise<void> {
-    if (path === "" || path === saved || !this.#own.has(path) || this.#dirpath === null) return;
-    const inside = relative(this.#dirpath, path);
-    if (inside.startsWith("..") || resolve(inside) === inside) return;
-    if (
-      trainer.ckptPath !== null &&
-      (resolve(trainer.ckptPath) === resolve(path) || (await isSameFile(trainer.ckptPath, path)))
-    )
-      return;
-    await removeFile(path);
-    this.#own.delete(path);
-  }
-
-  #pathOf(trainer: TrainerState, template: string | null, version = 0): string {
-    const { callbackMetrics, currentEpoch, globalStep } = trainer;
-    const values = nameValues(callbackMetrics, { epoch: currentEpoch, step: globalStep });
-    const name = checkpointName(template, values, this.#options.autoInsertMetricName ?? true);
-    return join(this.#dirpath ?? "", `${name}${version === 0 ? "" : `-v${version}`}.ckpt`);
-  }
-
-  /** A path nothing is at, but for `replaced`, which is about to go: `-v1`, `-v2` … are tried. */
-  async #freePath(trainer: TrainerState, template: string | null, replaced: string): Promise<string> {
-    for (let version = 0; ; version += 1) {
-      const path = this.#pathOf(trainer, template, version);
-      if (this.#options.enableVersionCounter === false || path === replaced || !(await fileExists(path))) return path;
+  async #submit(trainer: TrainerState, plan: SavePlan): Promise<void> {
+    const { path, last, replicas = [], retired = [] } = plan;
+    const also = last === undefined ? [] : [{ path: last, stateKey: this.stateKey, state: this.#dump(last) }];
+    for (const each of [path, ...also.map((other) => other.path), ...replicas.map((replica) => replica.path)]) {
+      this.#own.add(each);
     }
+    const weightsOnly = this.#options.saveWeightsOnly ?? false;
+    await trainer.saveCheckpoint(path, { weightsOnly, background: true, also, replicas, retired });
+    this.#lastPath = last ?? this.#lastPath;
+    this.#lastStepSaved = trainer.globalStep;
+    this.#lastSaved = last ?? path;
   }
 
-  #isTimeUp(): boolean {
-    const { trainTimeInterval } = this.#triggers;
-    const now = performance.now();
-    if (trainTimeInterval === null || now - this.#lastClock < trainTimeInterval * 1000) return false;
-    this.#lastClock = now;
-    return true;
+  #retire(trainer: TrainerState, path: string, saved: string): Promise<string[]> {
+    return this.#own.retire(path, saved, this.#dirpath, trainer);
   }
 
-  #validatesNext(trainer: TrainerState, batchIdx: number): boolean {
-    if (this.monitor === null || this.#savesOnTrainEpochEnd(trainer)) return false;
-    const isLast = trainer.isLastBatch || batchIdx + 1 === trainer.numTrainingBatches;
-    return isLast && trainer.numValidationBatches > 0 && (trainer.currentEpoch + 1) % trainer.checkValEveryNEpoch === 0;
-  }
-
-  #savesOnTrainEpochEnd(trainer: TrainerState): boolean {
-    // Lightning never saves when validation is asked for every n-th epoch and there is none; we do, at the epoch's end.
-    return (
-      this.#options.saveOnTrainEpochEnd ?? (trainer.numValidationBatches === 0 || trainer.checkValEveryNEpoch === 1)
-    );
+  #freePath(trainer: TrainerState, template: string | null, replaced: string): Promise<string> {
+    const { autoInsertMetricName: insertNames = true, enableVersionCounter: countsVersions = true } = this.#options;
+    return checkpointPath(trainer, { folder: this.#dirpath, template, insertNames, countsVersions, replaced });
   }
 
   #mayNotSave(trainer: TrainerState): boolean {
     return trainer.fastDevRun || trainer.stage !== "fit" || this.#lastStepSaved === trainer.globalStep;
   }
 
-  #complainOfMissing(trainer: TrainerState, monitor: string): void {
-    const names = [...trainer.callbackMetrics.keys()];
-    const message = `ModelCheckpoint watches "${monitor}", and nobody has logged it; there is ${names.join(", ") || "nothing"}`;
-    if (!this.#hasValidated) {
-      trainer.warn(message);
-      return;
-    }
-    throw new LtrainError("config.invalid", message, {
-      hint: didYouMean(monitor, names) ?? `log it in validationStep: this.log("${monitor}", value)`,
-    });
-  }
-
   #tell(trainer: TrainerState, message: string): void {
-    if (this.#options.verbose !== true) return;
-    trainer.warn(`epoch ${trainer.currentEpoch}, global step ${trainer.globalStep}: ${message}`);
+    const { currentEpoch, globalStep } = trainer;
+    if (this.#options.verbose === true) trainer.warn(`epoch ${currentEpoch}, global step ${globalStep}: ${message}`);
   }
 }

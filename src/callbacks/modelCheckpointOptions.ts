@@ -9,8 +9,13 @@ export interface ModelCheckpointOptions {
   /** The logged value that decides what is best; without one the newest is. */
   readonly monitor?: string | null;
   readonly verbose?: boolean;
-  /** true: whenever something was saved, `last.ckpt` is written too, a real file. Lightning's "link" is taken as true. */
+  /**
+   * true: whenever something is saved, `last.ckpt` is written too, a file of its own. "link": it is the file that was
+   * saved under a second name, or a copy where the file system has no such thing; never a symbolic link, which can dangle.
+   */
   readonly saveLast?: boolean | "link" | null;
+  /** true: `best.ckpt` is a copy of the best checkpoint so far; "link": the same file. (ltrain's own option.) */
+  readonly saveBest?: boolean | "link";
   /** How many of the best are kept: -1 all, 0 none. */
   readonly saveTopK?: number;
   readonly saveOnException?: boolean;

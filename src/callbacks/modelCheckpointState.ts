@@ -12,6 +12,8 @@ export interface ModelCheckpointState {
   readonly kth_best_model_path: string;
   readonly kth_value: number;
   readonly last_model_path: string;
+  /** ltrain's own: where best.ckpt is; absent without one. */
+  readonly best_copy_path?: string;
 }
 
 /** The state as Lightning writes it: scores are 0-dim float32 tensors. */
@@ -26,6 +28,7 @@ export function dumpState(state: ModelCheckpointState): PyDict {
     kth_best_model_path: state.kth_best_model_path,
     kth_value: scoreTensor(state.kth_value),
     last_model_path: state.last_model_path,
+    ...(state.best_copy_path === undefined ? {} : { best_copy_path: state.best_copy_path }),
   });
 }
 
@@ -52,6 +55,7 @@ export async function parseState(state: PyDict): Promise<Partial<ModelCheckpoint
     kth_best_model_path: text("kth_best_model_path"),
     kth_value: (await readScore(state.get("kth_value"))) ?? undefined,
     last_model_path: text("last_model_path"),
+    best_copy_path: text("best_copy_path"),
   };
   return Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined));
 }

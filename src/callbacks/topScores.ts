@@ -6,9 +6,29 @@ export class TopScores {
   /** Path to score, in the order they were saved. */
   readonly scores = new Map<string, number>();
 
+  /** The k-th best, once k are kept: what the next one must beat. */
+  kthPath = "";
+  kthValue: number;
+
   constructor(mode: "min" | "max", limit: number) {
     this.mode = mode;
     this.limit = limit;
+    this.kthValue = this.worstPossible;
+  }
+
+  /** Forget the worst where there is no room for one more; gives its path, "" where there is. */
+  makeRoom(): string {
+    const leaving = this.limit > 0 && this.isFull ? (this.worst?.path ?? "") : "";
+    this.scores.delete(leaving);
+    return leaving;
+  }
+
+  /** Keep one more. */
+  add(path: string, score: number): void {
+    this.scores.set(path, score);
+    if (!this.isFull) return;
+    this.kthPath = this.worst?.path ?? "";
+    this.kthValue = this.worst?.score ?? this.kthValue;
   }
 
   /** What no real score is worse than: Lightning's first kth_value, and what a NaN counts as. */
@@ -26,6 +46,12 @@ export class TopScores {
   /** Path and score of the best; of equals, the one saved first. */
   get best(): { readonly path: string; readonly score: number } | null {
     return this.#first((score, than) => this.#isBetter(score, than));
+  }
+
+  /** Paths from the worst to the best; of equals, the one saved first comes first. */
+  get worstFirst(): string[] {
+    const sign = this.mode === "min" ? 1 : -1;
+    return [...this.scores].sort(([, a], [, b]) => sign * (b === a ? 0 : b - a)).map(([path]) => path);
   }
 
   /** Path and score of the worst; of equals, the one saved first. */

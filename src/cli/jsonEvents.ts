@@ -1,6 +1,6 @@
 import { Callback } from "../core/callback.js";
 import type { LightningModule } from "../core/lightningModule.js";
-import type { StepResult, TrainerState } from "../core/trainerState.js";
+import type { SavedMoment, StepResult, TrainerState } from "../core/trainerState.js";
 import type { ConsoleStream } from "../io/console.js";
 import type { FitResult } from "../trainer/fitResult.js";
 
@@ -71,13 +71,9 @@ export class JsonEvents extends Callback {
     });
   }
 
-  override onCheckpointSaved(trainer: TrainerState, path: string): void {
-    writeEvent(this.#stdout, {
-      event: "checkpoint",
-      path,
-      epoch: trainer.currentEpoch,
-      global_step: trainer.globalStep,
-    });
+  override onCheckpointSaved(_trainer: TrainerState, path: string, moment: SavedMoment): void {
+    const { epoch, globalStep } = moment;
+    writeEvent(this.#stdout, { event: "checkpoint", path, epoch, global_step: globalStep });
   }
 }
 

@@ -18,7 +18,11 @@ export const modelCheckpointArgs = z.strictObject({
   save_last: z
     .union([z.boolean(), z.literal("link"), z.null()])
     .default(null)
-    .describe("Also keep the newest checkpoint as last.ckpt."),
+    .describe("Also keep the newest checkpoint as last.ckpt, a file of its own; link: a second name of the same file."),
+  save_best: z
+    .union([z.boolean(), z.literal("link")])
+    .default(false)
+    .describe("Also keep the best checkpoint as best.ckpt, a copy; link: a second name. (ltrain's own option.)"),
   save_top_k: z.int().min(-1).default(1).describe("How many of the best to keep; -1: all, 0: none."),
   save_on_exception: flag(false, "Save when training fails."),
   save_weights_only: flag(

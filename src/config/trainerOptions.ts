@@ -88,6 +88,22 @@ export const TRAINER_OPTIONS = {
     .nullable()
     .default(50)
     .describe("Steps between two rows of logged training metrics."),
+  verify_checkpoints: z
+    .enum(["full", "header", "off"])
+    .default("full")
+    .describe(
+      "What is read back of a checkpoint before it takes its name: every byte, its structure, nothing. (ltrain's own option.)",
+    ),
+  async_checkpoints: z
+    .boolean()
+    .default(true)
+    .describe("Train on while a checkpoint is written, at the cost of a copy of the state. (ltrain's own option.)"),
+  on_disk_full: z
+    .enum(["stop", "pause", "prune"])
+    .default("stop")
+    .describe(
+      "What to do when a checkpoint does not fit: end the run (exit code 6), wait for room, or remove older checkpoints of this run. (ltrain's own option.)",
+    ),
   enable_checkpointing: toggle("Save checkpoints: a default ModelCheckpoint where none is among the callbacks."),
   enable_progress_bar: toggle("Show how far training is."),
   enable_model_summary: toggle("Show the module's parts before training."),

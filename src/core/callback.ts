@@ -2,7 +2,14 @@ import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import type { PyDict } from "../pickle/values.js";
 import type { LightningModule } from "./lightningModule.js";
 import type { Prediction } from "./prediction.js";
-import type { FitLoopState, Stage, StepResult, TrainerState } from "./trainerState.js";
+import type {
+  ExpectedCheckpoints,
+  SavedMoment,
+  FitLoopState,
+  Stage,
+  StepResult,
+  TrainerState,
+} from "./trainerState.js";
 
 export type { StepResult } from "./trainerState.js";
 
@@ -83,7 +90,11 @@ export abstract class Callback {
     batchIdx: number,
   ): void | Promise<void>;
   /** After a checkpoint has become durable under its final name. */
-  onCheckpointSaved?(trainer: TrainerState, path: string): void | Promise<void>;
+  onCheckpointSaved?(trainer: TrainerState, path: string, moment: SavedMoment): void | Promise<void>;
+  /** The disk is full: a file of this callback's that may go for the next one, and is forgotten by it; null: none. */
+  spareCheckpoint?(trainer: TrainerState): string | null;
+  /** What this callback is going to write, as far as that can be told before the first step; null: nobody knows. */
+  expectedCheckpoints?(trainer: TrainerState): ExpectedCheckpoints | null;
   onSaveCheckpoint?(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void>;
   onLoadCheckpoint?(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void>;
   onException?(trainer: TrainerState, module: LightningModule, error: unknown): void | Promise<void>;

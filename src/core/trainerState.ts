@@ -1,10 +1,64 @@
+import type { Replica } from "../checkpoint/saveOrder.js";
 import type { Executor } from "../engine/executor.js";
 import type { Optimizer } from "../optim/optimizer.js";
+import type { PyDict } from "../pickle/values.js";
 import type { Logger } from "./logger.js";
 import type { LRSchedulerConfig } from "./lrSchedulerConfig.js";
 
 /** What is being done: Lightning's trainer.state.fn and stage in one word. */
 export type Stage = "fit" | "sanityCheck" | "validate" | "test" | "predict";
+
+/** When a checkpoint was saved; by the time it is durable, training is further. */
+export interface SavedMoment {
+  readonly epoch: number;
+  readonly globalStep: number;
+}
+
+/** How a moment is saved. */
+export interface SaveOptions {
+  readonly weightsOnly?: boolean;
+  /**
+   * Resolve when the state has been copied aside, and write it while training goes on. What goes wrong then is thrown
+   * after a later batch, by the next save, or at the end of training.
+   */
+  readonly background?: boolean;
+  /** The same moment in further files, in which the callback of the key has this state. */
+  readonly also?: readonly { readonly path: string; readonly stateKey: string; readonly state: PyDict }[];
+  /** Names that a checkpoint is to have beside its own, when all files are written. */
+  readonly replicas?: readonly Replica[];
+  /** Files that these take the place of: removed when all is durable. */
+  readonly retired?: readonly string[];
+}
+
+/** When a checkpoint was saved; by the time it is durable, training is further. */
+export interface SavedMoment {
+  readonly epoch: number;
+  readonly globalStep: number;
+}
+
+/** How a moment is saved. */
+export interface SaveOptions {
+  readonly weightsOnly?: boolean;
+  /**
+   * Resolve when the state has been copied aside, and write it while training goes on. What goes wrong then is thrown
+   * after a later batch, by the next save, or at the end of training.
+   */
+  readonly background?: boolean;
+  /** The same moment in further files, in which the callback of the key has this state. */
+  readonly also?: readonly { readonly path: string; readonly stateKey: string; readonly state: PyDict }[];
+  /** Names that a checkpoint is to have beside its own, when all files are written. */
+  readonly replicas?: readonly Replica[];
+  /** Files that these take the place of: removed when all is durable. */
+  readonly retired?: readonly string[];
+}
+
+/** Files that a callback will write. */
+export interface ExpectedCheckpoints {
+  readonly folder: string;
+  /** The most that lie there at once, the one being written among them; those that are there already are left out. */
+  readonly files: number;
+  readonly weightsOnly: boolean;
+}
 
 /** What a training step gave, read to the host: `loss` and what was logged under its own name. */
 export type StepResult = Readonly<Record<string, number>>;
@@ -87,7 +141,9 @@ export interface TrainerState {
   /** Put values among callbackMetrics. */
   showMetrics(metrics: ReadonlyMap<string, number>): void;
   /** Write a checkpoint of this moment, atomically; resolves when it is durable. */
-  saveCheckpoint(path: string, options?: { readonly weightsOnly?: boolean }): Promise<void>;
+  saveCheckpoint(path: string, options?: SaveOptions): Promise<void>;
+  /** Wait until what is being saved is durable and whoever wants to know has been told; throws when that went wrong. */
+  settleCheckpoints(): Promise<void>;
   /** Tell the user something that is not an error; the same sentence is told once. */
   warn(message: string): void;
 }

@@ -1,5 +1,5 @@
 import type { HalfType } from "../storage/float16.js";
-import type { HostTensor } from "../storage/hostTensor.js";
+import type { Allot, HostTensor } from "../storage/hostTensor.js";
 import type { Tensor } from "../tensor/tf.js";
 import type { Variable } from "../tensor/variable.js";
 import type { Graph, TensorSpec } from "./graph.js";
@@ -61,8 +61,8 @@ export interface Executor {
   compile(step: StepFunction, options?: CompileOptions): CompiledStep;
   /** Let `listener` hear of every compilation from now on; engines that compile nothing do not have it. */
   onCompile?(listener: (compilation: Compilation) => void): void;
-  /** The value of a Variable, brought to the host. */
-  read(variable: Variable): Promise<HostTensor>;
+  /** The value of a Variable, brought to the host; into memory of `allot`'s where that spares a copy. */
+  read(variable: Variable, allot?: Allot): Promise<HostTensor>;
   /** Set a Variable from the host. */
   write(variable: Variable, value: HostTensor): void;
   dispose(): Promise<void>;

@@ -1,6 +1,6 @@
 import { LtrainError } from "../errors.js";
 import type { HalfType } from "../storage/float16.js";
-import type { HostTensor } from "../storage/hostTensor.js";
+import type { Allot, HostTensor } from "../storage/hostTensor.js";
 import type { Variable } from "../tensor/variable.js";
 import { nextStatePort } from "./capture.js";
 import type { Compilation, CompiledStep, CompileOptions, Executor, StepFunction } from "./executor.js";
@@ -116,11 +116,11 @@ export class OrtExecutor implements Executor {
     this.#onCompile = listener;
   }
 
-  read(variable: Variable): Promise<HostTensor> {
+  read(variable: Variable, allot?: Allot): Promise<HostTensor> {
     return this.#inOrder(async () => {
       const cell = this.#cells.get(variable);
       if (cell === undefined) return variable.read();
-      return fromCompute(await cell.read(), variable.dtype, variable.shape);
+      return fromCompute(await cell.read(), variable.dtype, variable.shape, allot);
     });
   }
 

@@ -3,7 +3,7 @@ import type { FileOperations } from "./fileOperations.js";
 import { nodeFiles } from "./fileOperations.js";
 import { openFile } from "./fileSource.js";
 import { rangeChunks } from "./rangeChunks.js";
-import { errnoOf } from "./systemError.js";
+import { errnoOf, systemError } from "./systemError.js";
 import { isSameFile } from "./textFile.js";
 
 /** What a file system says to what it cannot do, or not between these two places. */
@@ -44,13 +44,13 @@ async function tried(
   files: FileOperations,
   beforeRename: (() => Promise<void>) | undefined,
 ): Promise<boolean> {
-  let isMade = false;
+  const progress = { isMade: false };
   try {
     await replaceAtomically(
       path,
       async (temporary) => {
         await files[way](from, temporary);
-        isMade = true;
+        progress.isMade = true;
         if (way === "clone") await syncFile(temporary, path, files);
         await beforeRename?.();
       },
@@ -59,9 +59,9 @@ async function tried(
     return true;
   } catch (error) {
     const errno = errnoOf(error);
-    if (!isMade && errno !== undefined && CANNOT.has(errno)) return false;
-    if (isMade) throw error;
-    return attempt(Promise.reject(error as Error), "write", path);
+    if (progress.isMade) throw error;
+    if (errno !== undefined && CANNOT.has(errno)) return false;
+    throw systemError(error, "write", path);
   }
 }
 

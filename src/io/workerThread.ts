@@ -54,8 +54,9 @@ export class WorkerThread {
     port1.unref();
   }
 
-  post(message: unknown): void {
-    this.#port.postMessage(message);
+  /** `transfer` moves memory instead of copying it. */
+  post(message: unknown, transfer: readonly ArrayBuffer[] = []): void {
+    this.#port.postMessage(message, transfer as Transferable[]);
   }
 
   /** Hear what has come already, without waiting for the event loop to turn. */

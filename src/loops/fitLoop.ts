@@ -1,5 +1,6 @@
 import type { LRSchedulerConfig } from "../core/lrSchedulerConfig.js";
 import type { FitLoopState } from "../core/trainerState.js";
+import { ConsumedSamples } from "../data/consumedSamples.js";
 import type { DataLoader } from "../data/dataLoader.js";
 import type { LoaderIterator } from "../data/loaderIterator.js";
 import type { Optimizer } from "../optim/optimizer.js";
@@ -24,6 +25,8 @@ export class FitLoop implements FitLoopState {
    * what the first epoch goes on with.
    */
   batches: LoaderIterator | null = null;
+  /** The examples trained on so far. */
+  readonly samples = new ConsumedSamples();
   /** Where a checkpoint says to go on; taken by the first epoch. */
   resumePoint: ResumePoint | null = null;
   maxEpochs: number;
@@ -83,7 +86,7 @@ export class FitLoop implements FitLoopState {
       const finishBatch = this.resumePoint?.finishBatch ?? false;
       if (!(this.resumePoint?.insideEpoch ?? false)) await this.#startEpoch();
       this.resumePoint = null;
-      this.batches = next ?? loader.iterate();
+      this.batches = next ?? this.#nextPass(loader);
       next = null;
       await epochLoop.run(this.batches, finishBatch);
       await this.batches.return();
@@ -92,8 +95,14 @@ export class FitLoop implements FitLoopState {
       if (isOver) await this.#endEpoch();
       reason = this.#stopReason();
     }
+    await context.saves?.settle(); // who saves what is missing must know what is there
     await callHooks(context, "onTrainEnd", []);
     return reason;
+  }
+
+  #nextPass(loader: DataLoader): LoaderIterator {
+    if (this.batches !== null) this.samples.endPass(this.batches);
+    return loader.iterate();
   }
 
   async #startEpoch(): Promise<void> {

@@ -22,6 +22,8 @@ export interface EvaluationContext extends HookContext {
 
 /** What the loops work with that train. */
 export interface LoopContext extends EvaluationContext {
+  /** What is being saved while training goes on: looked after between batches, and waited for at the end. */
+  readonly saves?: { attend(): Promise<void> | undefined; settle(): Promise<void> };
   /** More than one only where the module optimizes by hand. */
   readonly optimizers: readonly Optimizer[];
   /** A callback may put others in their place. */

@@ -129,6 +129,7 @@ export class TrainingEpochLoop {
       await this.#trainBatch(batch);
       await this.#afterBatch();
       await this.#yieldTurn();
+      await this.#context.saves?.attend();
     }
     await this.settle();
   }

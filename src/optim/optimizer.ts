@@ -1,6 +1,7 @@
 import { LtrainError } from "../errors.js";
 import type { Parameter } from "../nn/parameter.js";
 import type { PyDict, PyValue } from "../pickle/values.js";
+import { itemSize } from "../storage/dtype.js";
 import type { HostTensor } from "../storage/hostTensor.js";
 import { float32Tensor, numelOf } from "../storage/hostTensor.js";
 import { castHost } from "../tensor/cast.js";
@@ -76,6 +77,17 @@ export abstract class Optimizer {
   /** The groups, in order. */
   get paramGroups(): readonly ParamGroup[] {
     return this.#groups;
+  }
+  /** Bytes of the state that every parameter will have once it was updated; `each` are added for every tensor. */
+  expectedBytes(each: number): number {
+    let bytes = 0;
+    for (const group of this.#groups) {
+      const slots = this.slotNames(group).length;
+      for (const { shape, dtype } of group.params) {
+        bytes += slots * (numelOf(shape) * itemSize(dtype) + each) + (this.countsSteps ? each : 0);
+      }
+    }
+    return bytes;
   }
   /** Whether torch's optimizer of this class has such an option. */
   hasOption(name: string): boolean {

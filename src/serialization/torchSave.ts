@@ -23,14 +23,34 @@ const REBUILD_V2 = new PyGlobal("torch._utils", "_rebuild_tensor_v2");
 const REBUILD_QUANTIZED = new PyGlobal("torch._utils", "_rebuild_qtensor");
 const REBUILD_V3 = new PyGlobal("torch._utils", "_rebuild_tensor_v3");
 
+/** What a torch file is made of: the pickled value, and the storages its tensors lie in, by their numbers in it. */
+export interface TorchParts {
+  readonly data: Uint8Array;
+  readonly storages: readonly Storage[];
+}
+
 /** Write a value as torch.save does, storage by storage; a storage that several tensors share is written once. */
-export async function torchSave(value: PyValue, sink: ByteSink, options: TorchSaveOptions = {}): Promise<void> {
-  const prefix = options.prefix ?? "archive";
+export function torchSave(value: PyValue, sink: ByteSink, options: TorchSaveOptions = {}): Promise<void> {
+  return writeTorchParts(torchParts(value), sink, options);
+}
+
+/** Pickle a value; the bytes of its tensors are left where they are. */
+export function torchParts(value: PyValue): TorchParts {
   const storages = new StorageTable();
   const data = pickle(value, {
     persistentId: (storage) => storages.idOf(storage),
     reduceTensor: (tensor) => reduceTensor(tensor, storages),
   });
+  return { data, storages: storages.list };
+}
+
+/** Write the parts of a file as torch.save does. */
+export async function writeTorchParts(
+  { data, storages }: TorchParts,
+  sink: ByteSink,
+  options: TorchSaveOptions = {},
+): Promise<void> {
+  const prefix = options.prefix ?? "archive";
   const writer = new ZipWriter(sink);
   const add = (name: string, content: string | Uint8Array): Promise<WrittenRecord> =>
     writer.add(`${prefix}/${name}`, typeof content === "string" ? Buffer.from(content, "latin1") : content);
@@ -38,8 +58,8 @@ export async function torchSave(value: PyValue, sink: ByteSink, options: TorchSa
   await add(".format_version", "1");
   await add(".storage_alignment", "64");
   await add("byteorder", "little");
-  const pieces = readPieces(piecesOf(storages.list));
-  for (const [key, storage] of storages.list.entries()) {
+  const pieces = readPieces(piecesOf(storages));
+  for (const [key, storage] of storages.entries()) {
     const { byteLength } = storage;
     const written = await writer.add(`${prefix}/data/${key}`, { byteLength, chunks: () => take(pieces, byteLength) });
     checkCopy(storage, written.crc32);

@@ -8,6 +8,9 @@ export interface HostTensor {
   readonly bytes: Uint8Array;
 }
 
+/** Gives memory that so many bytes may be copied into. */
+export type Allot = (byteLength: number) => Uint8Array;
+
 /** Number of elements of a shape; the empty shape is a scalar and has one. */
 export function numelOf(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

@@ -27,19 +27,23 @@ export interface LiveState extends LtrainParts {
   readonly unclaimedCallbacks: PyDict;
 }
 
-/** The live objects as a Checkpoint, part by part in Lightning's order. */
-export async function captureCheckpoint(state: LiveState, weightsOnly: boolean): Promise<Checkpoint> {
+/** The live objects as a Checkpoint, part by part in Lightning's order; `read` brings their tensors to the host. */
+export async function captureCheckpoint(
+  state: LiveState,
+  weightsOnly: boolean,
+  read: LiveState["read"] = state.read,
+): Promise<Checkpoint> {
   const { module, datamodule, fitLoop } = state;
   const checkpoint = emptyCheckpoint();
   checkpoint.epoch = fitLoop.currentEpoch;
   checkpoint.globalStep = fitLoop.epochLoop.globalStep;
   checkpoint.lightningVersion = LIGHTNING_VERSION;
-  checkpoint.stateDict = await captureStateDict(module, state.read);
+  checkpoint.stateDict = await captureStateDict(module, read);
   checkpoint.loops = dumpLoops(fitLoop);
   if (!weightsOnly) {
     checkpoint.callbacks = captureCallbacks(state);
     const optimizerStates: PyDict[] = [];
-    for (const optimizer of state.optimizers) optimizerStates.push(await optimizer.stateDict(state.read));
+    for (const optimizer of state.optimizers) optimizerStates.push(await optimizer.stateDict(read));
     checkpoint.optimizerStates = optimizerStates;
     checkpoint.lrSchedulers = state.schedulers.map(({ scheduler }) => scheduler.stateDict());
     const precision = state.precision.stateDict();

@@ -1,10 +1,10 @@
-import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
 import type { Callback } from "../core/callback.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { Logger } from "../core/logger.js";
 import type { Stage, TrainerState } from "../core/trainerState.js";
 import type { DataLoader } from "../data/dataLoader.js";
+import { datasetFingerprint } from "../data/datasetFingerprint.js";
 import type { Executor } from "../engine/executor.js";
 import { callCallbacks } from "../loops/callHooks.js";
 import { EvaluationLoop } from "../loops/evaluationLoop.js";
@@ -18,12 +18,11 @@ import { userCode } from "../loops/userFailure.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import { PyDict } from "../pickle/values.js";
 import type { Precision } from "../precision/precision.js";
-import type { HostTensor } from "../storage/hostTensor.js";
+import type { Allot, HostTensor } from "../storage/hostTensor.js";
 import { defaultGenerator } from "../tensor/generator.js";
 import type { Variable } from "../tensor/variable.js";
 import { limitedBatches } from "./batchLimit.js";
 import type { LiveState } from "./checkpointState.js";
-import { captureCheckpoint } from "./checkpointState.js";
 import type { ResolvedOptions } from "./options.js";
 import type { ResolvedSetup } from "./optimizerSetup.js";
 
@@ -38,6 +37,7 @@ export interface FitRunParts {
   readonly setup: ResolvedSetup;
   readonly hookLogs: HookLogs;
   readonly interruption: Interruption;
+  readonly saves: NonNullable<LoopContext["saves"]>;
   readonly config: Readonly<Record<string, unknown>> | null;
 }
 
@@ -52,12 +52,14 @@ export class FitRun implements LoopContext, LiveState {
   schedulers: readonly SchedulerConfig[];
   readonly hookLogs: HookLogs;
   readonly interruption: Interruption;
+  readonly saves: NonNullable<LoopContext["saves"]>;
   readonly board: MetricsBoard;
   readonly fitLoop: FitLoop;
   readonly precision: Precision;
   readonly unclaimedCallbacks = new PyDict();
   readonly config: Readonly<Record<string, unknown>> | null;
   stage: Stage = "fit";
+  fingerprint: string | null = null;
 
   readonly #options: ResolvedOptions;
   #isOver = false;
@@ -78,6 +80,7 @@ export class FitRun implements LoopContext, LiveState {
     );
     this.hookLogs = parts.hookLogs;
     this.interruption = parts.interruption;
+    this.saves = parts.saves;
     this.config = parts.config;
     this.precision = parts.precision;
     this.board = new MetricsBoard(options.loggers);
@@ -105,8 +108,8 @@ export class FitRun implements LoopContext, LiveState {
   }
 
   /** Once the executor is given back, values are where the Variables are. */
-  readonly read = (variable: Variable): Promise<HostTensor> =>
-    this.#isOver ? variable.read() : this.executor.read(variable);
+  readonly read = (variable: Variable, allot?: Allot): Promise<HostTensor> =>
+    this.#isOver ? variable.read() : this.executor.read(variable, allot);
 
   /** Ask for the loader, once. */
   async trainLoader(): Promise<DataLoader> {
@@ -119,6 +122,7 @@ export class FitRun implements LoopContext, LiveState {
       this.#options.limitTrainBatches,
     );
     this.#trainLoader = loader;
+    if (!this.trainer.fastDevRun) this.fingerprint = await datasetFingerprint(loader.dataset);
     return loader;
   }
 
@@ -155,25 +159,9 @@ export class FitRun implements LoopContext, LiveState {
     validation.progress.reset();
   }
 
-  /** Write this moment; whoever asked for it hears when it is durable. */
-  async saveCheckpoint(io: CheckpointIO, path: string, weightsOnly: boolean): Promise<void> {
+  /** Bring what was logged to the host. */
+  async settle(): Promise<void> {
     if (!this.#isOver) await this.epochLoop.settle();
-    // The checkpoint counts the loggers' rows: they must be there when it is.
-    for (const logger of this.loggers) await logger.save();
-    const checkpoint = await captureCheckpoint(this, weightsOnly);
-    if (!weightsOnly) {
-      for (const callback of this.callbacks) {
-        const place = `${callback.constructor.name}.onSaveCheckpoint`;
-        await userCode(place, () => callback.onSaveCheckpoint?.(this.trainer, this.module, checkpoint));
-      }
-    }
-    const place = `${this.module.constructor.name}.onSaveCheckpoint`;
-    await userCode(place, () => this.module.onSaveCheckpoint?.(checkpoint));
-    await io.save(checkpoint, path);
-    for (const callback of this.callbacks) {
-      const told = `${callback.constructor.name}.onCheckpointSaved`;
-      await userCode(told, () => callback.onCheckpointSaved?.(this.trainer, path));
-    }
   }
 
   /** Give back what waits on the device, and end the data workers. */

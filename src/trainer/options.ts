@@ -1,5 +1,6 @@
 import { ModelCheckpoint } from "../callbacks/modelCheckpoint.js";
 import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
+import type { VerifyMode } from "../checkpoint/saveOrder.js";
 import type { Callback } from "../core/callback.js";
 import type { Logger } from "../core/logger.js";
 import type { Compilation, EngineName } from "../engine/executor.js";
@@ -18,6 +19,9 @@ export type Accelerator = "auto" | "cpu" | "gpu";
  * them (Lightning's 1.0, which JavaScript cannot tell from 1).
  */
 export type BatchLimit = number | null;
+
+/** What is done when a checkpoint does not fit on the disk: end the run, wait for room, or make some. */
+export type OnDiskFull = "stop" | "pause" | "prune";
 
 /** What Trainer takes; names are Lightning's in camelCase, and so are the defaults. */
 export interface TrainerOptions {
@@ -62,6 +66,12 @@ export interface TrainerOptions {
   readonly config?: Readonly<Record<string, unknown>> | null;
   /** How checkpoints are read and written; torch's zip files when absent. */
   readonly checkpointIO?: CheckpointIO;
+  /** How a checkpoint is looked at before it takes its name: every byte (the default), its structure, or not at all. */
+  readonly verifyCheckpoints?: VerifyMode | null;
+  /** Whether training goes on while a checkpoint is written: true where nothing is said. */
+  readonly asyncCheckpoints?: boolean | null;
+  /** When a checkpoint does not fit on the disk: end the run (the default), wait for room, or remove older checkpoints. */
+  readonly onDiskFull?: OnDiskFull | null;
   /** Hears of every step that the engine compiles. */
   readonly onCompile?: (compilation: Compilation) => void;
   /** Told every warning; nothing is printed here. */
@@ -89,6 +99,9 @@ export interface ResolvedOptions {
   readonly engine: EngineName | "auto";
   /** One that is set up, or the name of one that is made for each fit. */
   readonly precision: Precision | PrecisionName;
+  readonly verifyCheckpoints: VerifyMode;
+  readonly asyncCheckpoints: boolean;
+  readonly onDiskFull: OnDiskFull;
   readonly loggers: readonly Logger[];
   readonly callbacks: readonly Callback[];
   readonly warnings: readonly string[];
@@ -120,6 +133,9 @@ export function resolveOptions(options: TrainerOptions): ResolvedOptions {
     accelerator: options.accelerator ?? "auto",
     engine: options.engine ?? "auto",
     precision: resolvePrecision(options.precision ?? "32-true"),
+    verifyCheckpoints: options.verifyCheckpoints ?? "full",
+    asyncCheckpoints: options.asyncCheckpoints ?? true,
+    onDiskFull: options.onDiskFull ?? "stop",
     loggers: fastDevRun > 0 ? [] : resolveLoggers(options.logger ?? true, defaultRootDir),
     callbacks: resolveCallbacks(options, fastDevRun > 0),
     warnings,

@@ -2,6 +2,7 @@ import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
 import { torchCheckpointIO } from "../checkpoint/checkpointIO.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
 import type { LightningModule } from "../core/lightningModule.js";
+import type { SaveOptions } from "../core/trainerState.js";
 import type { Prediction } from "../core/prediction.js";
 import { createExecutor } from "../engine/createExecutor.js";
 import { LtrainError } from "../errors.js";
@@ -13,7 +14,9 @@ import type { Precision } from "../precision/precision.js";
 import { chooseCkptPath } from "./ckptPath.js";
 import type { DataGiven } from "./dataSource.js";
 import { DataSource } from "./dataSource.js";
+import { CheckpointSaver } from "./checkpointSaver.js";
 import { checkDeterminism } from "./determinism.js";
+import { prepareDisk } from "./diskForecast.js";
 import type { EvaluationVerb } from "./evaluationRun.js";
 import { EvaluationRun } from "./evaluationRun.js";
 import type { FitResult } from "./fitResult.js";
@@ -50,16 +53,18 @@ export interface PredictOptions extends EvaluateOptions {
 export class Trainer extends TrainerView {
   readonly #given: TrainerOptions;
   readonly #io: CheckpointIO;
+  readonly #saver: CheckpointSaver;
   readonly #warned = new Set<string>();
   /** What fit was given last. */
   #fitted: { readonly module: LightningModule; readonly datamodule: LightningDataModule } | null = null;
   #interruption = new Interruption();
-  #lastCheckpointPath = "";
 
   constructor(options: TrainerOptions = {}) {
     super(resolveOptions(options));
     this.#given = options;
-    this.#io = options.checkpointIO ?? torchCheckpointIO();
+    const { verifyCheckpoints: verify, asyncCheckpoints: isAsync, onDiskFull } = this.options;
+    this.#io = options.checkpointIO ?? torchCheckpointIO({ verify });
+    this.#saver = new CheckpointSaver({ io: this.#io, trainer: this, isAsync, onDiskFull });
   }
 
   warn(message: string): void {
@@ -80,10 +85,13 @@ export class Trainer extends TrainerView {
     return this.fitRun !== null || this.evaluation !== null;
   }
 
-  async saveCheckpoint(path: string, options: { readonly weightsOnly?: boolean } = {}): Promise<void> {
+  async saveCheckpoint(path: string, options: SaveOptions = {}): Promise<void> {
     if (this.fitRun === null) throw new Error("there is nothing to save before fit");
-    await this.fitRun.saveCheckpoint(this.#io, path, options.weightsOnly ?? false);
-    this.#lastCheckpointPath = path;
+    await this.#saver.save(this.fitRun, path, options);
+  }
+
+  settleCheckpoints(): Promise<void> {
+    return this.#saver.settle();
   }
 
   /** Train `module` on `datamodule`; nothing is printed, what goes wrong is thrown. */
@@ -92,7 +100,7 @@ export class Trainer extends TrainerView {
     this.fitRun = null;
     this.evaluation = null;
     this.#fitted = { module, datamodule };
-    this.#lastCheckpointPath = "";
+    this.#saver.lastPath = "";
     const ckptPath = await this.#chooseCkptPath("fit", options.ckptPath ?? null);
     const hookLogs = new HookLogs(module, new Results(true));
     const parts = { trainer: this, options: this.options, module, datamodule, hookLogs };
@@ -122,7 +130,9 @@ export class Trainer extends TrainerView {
       const loader = await run.trainLoader();
       await run.validationLoader();
       await fitStart.goOn(loader);
+      await prepareDisk(run, this.#io);
       const reason = await run.fitLoop.run(loader);
+      await this.#saver.settle(); // the run is over when its last checkpoint is durable
       await callHooks(session.context, "onFitEnd", []);
       await session.tearDown(this.#interruption.isAsked ? "interrupted" : "success");
       return this.#fitResult(reason, (performance.now() - start) / 1000);
@@ -229,11 +239,21 @@ export class Trainer extends TrainerView {
       await session.fail(error);
       throw error;
     } finally {
+      await this.#closeSaver();
       await session.release();
       parts.module.trainer = null;
       await this.openExecutor?.dispose();
       this.openExecutor = null;
       this.#interruption = new Interruption();
+    }
+  }
+
+  /** A save that is still being written when something else fails: it is finished, and its own failure is only told. */
+  async #closeSaver(): Promise<void> {
+    try {
+      await this.#saver.close();
+    } catch (error) {
+      this.warn(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -243,7 +263,7 @@ export class Trainer extends TrainerView {
       seconds,
       reason,
       interruption: this.#interruption.reason,
-      lastCheckpointPath: this.#lastCheckpointPath,
+      lastCheckpointPath: this.#saver.lastPath,
       callbackMetrics: this.callbackMetrics,
     });
   }

@@ -1,6 +1,6 @@
 import type { LRSchedulerConfig } from "../core/lrSchedulerConfig.js";
 import type { Logger } from "../core/logger.js";
-import type { FitLoopState, Stage, TrainerState } from "../core/trainerState.js";
+import type { SaveOptions, FitLoopState, Stage, TrainerState } from "../core/trainerState.js";
 import type { Executor } from "../engine/executor.js";
 import type { MetricsBoard } from "../loops/metricsBoard.js";
 import type { Optimizer } from "../optim/optimizer.js";
@@ -33,7 +33,8 @@ export abstract class TrainerView implements TrainerState {
     this.options = options;
   }
 
-  abstract saveCheckpoint(path: string, options?: { readonly weightsOnly?: boolean }): Promise<void>;
+  abstract saveCheckpoint(path: string, options?: SaveOptions): Promise<void>;
+  abstract settleCheckpoints(): Promise<void>;
   abstract warn(message: string): void;
 
   get globalStep(): number {

@@ -44,6 +44,7 @@ export function fakeTrainer(changes: Partial<FakeTrainer> = {}): FakeTrainer {
     shouldStop: false,
     showMetrics: () => undefined,
     saveCheckpoint: () => Promise.reject(new Error("not set")),
+    settleCheckpoints: () => Promise.resolve(),
     warnings,
     warn: (message) => {
       if (!warnings.includes(message)) warnings.push(message);

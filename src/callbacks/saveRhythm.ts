@@ -1,0 +1,65 @@
+import type { TrainerState } from "../core/trainerState.js";
+import type { ModelCheckpointOptions, Triggers } from "./modelCheckpointOptions.js";
+
+/** When a ModelCheckpoint saves. */
+export class SaveRhythm {
+  readonly triggers: Triggers;
+  readonly #options: ModelCheckpointOptions;
+  #lastClock = 0;
+
+  constructor(options: ModelCheckpointOptions, triggers: Triggers) {
+    this.#options = options;
+    this.triggers = triggers;
+  }
+
+  /** Training begins now. */
+  start(): void {
+    this.#lastClock = performance.now();
+  }
+
+  /** Whether this step is one to save after, by its number or by the clock. */
+  isDue({ globalStep }: TrainerState): boolean {
+    const { everyNTrainSteps } = this.triggers;
+    const isTimeUp = this.#isTimeUp();
+    return isTimeUp || (everyNTrainSteps >= 1 && globalStep % everyNTrainSteps === 0);
+  }
+
+  /** Whether this epoch is one to save after. */
+  isDueEpoch({ currentEpoch }: TrainerState): boolean {
+    const { everyNEpochs } = this.triggers;
+    return everyNEpochs >= 1 && (currentEpoch + 1) % everyNEpochs === 0;
+  }
+
+  /** Whether a validation follows this batch, so that what is monitored is not there yet. */
+  validatesNext(trainer: TrainerState, batchIdx: number): boolean {
+    if ((this.#options.monitor ?? null) === null || this.savesOnTrainEpochEnd(trainer)) return false;
+    const isLast = trainer.isLastBatch || batchIdx + 1 === trainer.numTrainingBatches;
+    return isLast && trainer.numValidationBatches > 0 && (trainer.currentEpoch + 1) % trainer.checkValEveryNEpoch === 0;
+  }
+
+  savesOnTrainEpochEnd({ numValidationBatches, checkValEveryNEpoch }: TrainerState): boolean {
+    // Lightning never saves when validation is asked for every n-th epoch and there is none; we do, at the epoch's end.
+    return this.#options.saveOnTrainEpochEnd ?? (numValidationBatches === 0 || checkValEveryNEpoch === 1);
+  }
+
+  /** How often there will be a save until training ends; 1 where that is not known. */
+  expectedSaves(trainer: TrainerState): number {
+    const { maxEpochs, maxSteps, numTrainingBatches, accumulateGradBatches } = trainer;
+    const { everyNTrainSteps, everyNEpochs } = this.triggers;
+    const stepsPerEpoch = Math.ceil(numTrainingBatches / accumulateGradBatches);
+    const byEpochs = maxEpochs === -1 ? Infinity : (maxEpochs - trainer.currentEpoch) * stepsPerEpoch;
+    const bySteps = maxSteps === -1 ? Infinity : maxSteps - trainer.globalStep;
+    const every =
+      everyNTrainSteps >= 1 ? everyNTrainSteps : everyNEpochs >= 1 ? everyNEpochs * stepsPerEpoch : Infinity;
+    const saves = Math.ceil(Math.min(byEpochs, bySteps) / every);
+    return Number.isFinite(saves) ? Math.max(saves, 1) : 1;
+  }
+
+  #isTimeUp(): boolean {
+    const { trainTimeInterval } = this.triggers;
+    const now = performance.now();
+    if (trainTimeInterval === null || now - this.#lastClock < trainTimeInterval * 1000) return false;
+    this.#lastClock = now;
+    return true;
+  }
+}

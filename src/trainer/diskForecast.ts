@@ -1,0 +1,70 @@
+import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
+import { LtrainError } from "../errors.js";
+import { itemSize } from "../storage/dtype.js";
+import { numelOf } from "../storage/hostTensor.js";
+import type { Variable } from "../tensor/variable.js";
+import type { FitRun } from "./fitRun.js";
+
+/** Pickle, directory and everything else of a checkpoint that is no tensor, and what stands around each tensor. */
+const FILE_BYTES = 1 << 16;
+const TENSOR_BYTES = 512;
+
+/** What checkpoints will need in one folder. */
+export interface FolderForecast {
+  readonly folder: string;
+  /** The most files of this run that will lie there at once, beyond those that do already. */
+  readonly files: number;
+  readonly bytes: number;
+  /** null where nobody knows. */
+  readonly free: number | null;
+}
+
+/** Bytes of one checkpoint of a run, with the optimizer state that it does not have yet. */
+export function checkpointBytes(run: FitRun, weightsOnly: boolean): number {
+  const sizeOf = (variables: Iterable<Variable>): number => {
+    let bytes = 0;
+    for (const { shape, dtype } of variables) bytes += numelOf(shape) * itemSize(dtype) + TENSOR_BYTES;
+    return bytes;
+  };
+  const weights = sizeOf(new Set(run.module.state().values()));
+  const slots = run.optimizers.reduce((sum, optimizer) => sum + optimizer.expectedBytes(TENSOR_BYTES), 0);
+  return FILE_BYTES + weights + (weightsOnly ? 0 : slots);
+}
+
+/** What the checkpoints of a run will need, folder by folder. */
+export async function forecastDisk(run: FitRun, io: CheckpointIO): Promise<FolderForecast[]> {
+  const forecasts = new Map<string, FolderForecast>();
+  for (const callback of run.callbacks) {
+    const expected = callback.expectedCheckpoints?.(run.trainer) ?? null;
+    if (expected === null || expected.files === 0) continue;
+    const { folder, files, weightsOnly } = expected;
+    const before = forecasts.get(folder) ?? {
+      folder,
+      files: 0,
+      bytes: 0,
+      free: (await io.freeSpace?.(folder)) ?? null,
+    };
+    const bytes = before.bytes + files * checkpointBytes(run, weightsOnly);
+    forecasts.set(folder, { ...before, files: before.files + files, bytes });
+  }
+  return [...forecasts.values()];
+}
+
+/** Before the first step: refuse a run whose checkpoints cannot fit, and make ready for the first one. */
+export async function prepareDisk(run: FitRun, io: CheckpointIO): Promise<void> {
+  if (run.trainer.fastDevRun) return;
+  const forecasts = await forecastDisk(run, io);
+  for (const { folder, files, bytes, free } of forecasts) {
+    if (free === null || bytes <= free) continue;
+    throw new LtrainError(
+      "disk.full",
+      `the checkpoints of this run do not fit in ${folder}: ${files} of ${Math.ceil(bytes / files)} bytes take ` +
+        `${bytes} bytes at once, and ${free} are free`,
+      {
+        hint: "free some space, keep fewer checkpoints (save_top_k), leave out the optimizer (save_weights_only), or choose another folder (dirpath)",
+      },
+    );
+  }
+  const largest = Math.max(0, ...forecasts.map(({ bytes, files }) => bytes / files));
+  await io.warm?.(Math.ceil(largest));
+}
