@@ -120,6 +120,7 @@ export class Trainer extends TrainerView {
         // A CheckpointIO of somebody else's may have a format of its own.
         verify: this.#given.checkpointIO === undefined && options.isVerified !== true,
         interruption,
+        saves: this.#saver,
       });
       const run = await fitStart.run();
       this.fitRun = run;
