@@ -2,30 +2,15 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
-import { nearest } from "../nearest.js";
 import { addInit, addSchema } from "./configCommands.js";
 import { addDiff } from "./diffCommand.js";
 import { addInspect } from "./inspectCommand.js";
 import { splitOverrides } from "./overrides.js";
 import { addPlot } from "./plotCommand.js";
 import { addConvert, addExtract, addSanitize } from "./rewriteCommands.js";
+import type { RunOptions, TrainCommandOptions } from "./runOptions.js";
+import { addRunOptions, addRequeue, refuseUnknownOptions } from "./runOptions.js";
 import { addVerify } from "./verifyCommand.js";
-
-/** What `train` was asked for; `overrides` are the raw tokens that are no options of its own, in order. */
-export interface TrainCommandOptions {
-  readonly config: readonly string[];
-  readonly ckptPath?: string;
-  readonly seedEverything?: string;
-  readonly engine?: string;
-  readonly accelerator?: string;
-  readonly precision?: string;
-  readonly printConfig: boolean;
-  readonly dumpGraph?: string;
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly requeue?: boolean;
-  readonly overrides: readonly string[];
-}
 
 /** What `resume` was asked for: a checkpoint, a run folder or nothing, and what `train` takes. */
 export interface ResumeCommandOptions extends TrainCommandOptions {
@@ -95,7 +80,7 @@ function addTrain(program: Command, terminal: Terminal, done: (exitCode: number)
     .command("train")
     .description("train what a config describes; any key can be overridden: --trainer.max_epochs 3 --model.lr 1e-3")
     .usage("--config FILE [options] [--key.of.config VALUE ...]");
-  addRunOptions(train).action(async (options: RunOptions) => {
+  addRequeue(addRunOptions(train)).action(async (options: RunOptions) => {
     const { overrides, words } = splitOverrides(train.args);
     if (words[0] !== undefined) {
       throw new LtrainError("usage.invalid", `train takes no argument "${words[0]}"`, {
@@ -113,7 +98,7 @@ function addResume(program: Command, terminal: Terminal, done: (exitCode: number
     .command("resume")
     .description("go on with a run where its checkpoint left it; the config is in the checkpoint")
     .usage("[CKPT or run folder] [options] [--key.of.config VALUE ...]");
-  addRunOptions(resume).action(async (options: RunOptions) => {
+  addRequeue(addRunOptions(resume)).action(async (options: RunOptions) => {
     const { overrides, words } = splitOverrides(resume.args);
     if (words.length > 1) {
       throw new LtrainError("usage.invalid", `resume takes one checkpoint or folder, and got ${words.join(", ")}`);
@@ -134,45 +119,6 @@ function addDoctor(program: Command, terminal: Terminal, done: (exitCode: number
       const { runDoctor } = await import("./doctor.js");
       done(await runDoctor({ json, version: packageVersion() }, terminal));
     });
-}
-
-type RunOptions = Omit<TrainCommandOptions, "overrides">;
-
-function addRunOptions(command: Command): Command {
-  return command
-    .option("--config <file>", "YAML or JSON config (repeatable, later ones win)", collect, [])
-    .option("--ckpt-path <path>", "checkpoint to go on from")
-    .option("--seed-everything <n>", "seed of all random numbers")
-    .option("--engine <name>", "auto, onnxruntime, tfjs or tfjs-node-gpu")
-    .option("--accelerator <name>", "auto, cpu or gpu")
-    .option("--precision <p>", "32-true, 16-mixed, bf16-mixed, 16-true or bf16-true")
-    .option("--print-config", "print the resolved config and stop", false)
-    .option("--dump-graph <file>", "write the graphs that the engine runs, as text")
-    .option("--json", "one JSON event per line on stdout", false)
-    .option("--quiet", "no progress", false)
-    .option("--requeue", "exit with 75 when a signal stops the run early, for a scheduler that starts it again")
-    .allowUnknownOption()
-    .allowExcessArguments();
-}
-
-/** Config sections that LightningCLI takes as an option of their own: `--optimizer Adam`. */
-const SECTIONS = ["--model", "--data", "--trainer", "--optimizer", "--lr_scheduler"];
-
-/** A token with a dot is a key of the config, and the config knows whether it exists; the others are known here. */
-function refuseUnknownOptions(overrides: readonly string[], command: Command): void {
-  for (const token of overrides) {
-    const name = token.split("=", 1)[0] ?? token;
-    if (!name.startsWith("--") || name.includes(".") || SECTIONS.includes(name)) continue;
-    const known = [...command.options.map(({ long }) => long ?? ""), ...SECTIONS];
-    const near = nearest(name, known);
-    throw new LtrainError("usage.invalid", `unknown option ${name}`, {
-      hint: near === undefined ? `see ltrain ${command.name()} --help` : `did you mean ${near}?`,
-    });
-  }
-}
-
-function collect(value: string, before: readonly string[]): readonly string[] {
-  return [...before, value];
 }
 
 function packageVersion(): string {

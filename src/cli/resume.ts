@@ -2,7 +2,6 @@ import { basename, dirname, resolve } from "node:path";
 import type { RunFolder } from "../config/classEntry.js";
 import type { Config } from "../config/config.js";
 import { configChanges, describeChange } from "../config/configChanges.js";
-import { loadConfig } from "../config/loadConfig.js";
 import { printConfig } from "../config/printConfig.js";
 import { display } from "../config/userModule.js";
 import type { Terminal } from "../io/console.js";
@@ -10,6 +9,7 @@ import type { CheckpointStart } from "./checkpointConfig.js";
 import { configOfCheckpoint, readCheckpointStart } from "./checkpointConfig.js";
 import { moreOf, runFit } from "./fit.js";
 import { writeEvent } from "./jsonEvents.js";
+import { newestRunRoot } from "./runRoot.js";
 import { commandLine } from "./shellWords.js";
 import { findSoundCheckpoint } from "./soundCheckpoint.js";
 import type { TrainArguments } from "./train.js";
@@ -46,19 +46,6 @@ export async function runResume(args: ResumeArguments, terminal: Terminal): Prom
     { ...fitSetup(args), ckptPath: start.path, isVerified: true, ...(runFolder === undefined ? {} : { runFolder }) },
     terminal,
   );
-}
-
-/** Where runs are looked for when no checkpoint was named: default_root_dir, as the config or the command line has it. */
-async function newestRunRoot(args: ResumeArguments): Promise<string> {
-  if (args.config.length > 0) {
-    const { config } = await loadConfig({ files: args.config, overrides: args.overrides });
-    return (config.trainer["default_root_dir"] as string | null) ?? ".";
-  }
-  const name = "--trainer.default_root_dir";
-  const at = args.overrides.findLastIndex((word) => word === name || word.startsWith(`${name}=`));
-  const word = args.overrides[at];
-  if (word === undefined) return ".";
-  return (word === name ? args.overrides[at + 1] : word.slice(name.length + 1)) ?? ".";
 }
 
 /** What goes on differently from before; what the checkpoint decides anyway is said too. */

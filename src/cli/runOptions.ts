@@ -1,0 +1,67 @@
+import type { Command } from "commander";
+import { LtrainError } from "../errors.js";
+import { nearest } from "../nearest.js";
+
+/** What `train` was asked for; `overrides` are the raw tokens that are no options of its own, in order. */
+export interface TrainCommandOptions {
+  readonly config: readonly string[];
+  readonly ckptPath?: string;
+  readonly seedEverything?: string;
+  readonly engine?: string;
+  readonly accelerator?: string;
+  readonly precision?: string;
+  readonly printConfig: boolean;
+  readonly dumpGraph?: string;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly requeue?: boolean;
+  readonly overrides: readonly string[];
+}
+
+/** The same without the words that are no options. */
+export type RunOptions = Omit<TrainCommandOptions, "overrides">;
+
+/** The options of every command that makes a run of a config. */
+export function addRunOptions(command: Command): Command {
+  return command
+    .option("--config <file>", "YAML or JSON config (repeatable, later ones win)", collect, [])
+    .option("--ckpt-path <path>", "checkpoint to start from")
+    .option("--seed-everything <n>", "seed of all random numbers")
+    .option("--engine <name>", "auto, onnxruntime, tfjs or tfjs-node-gpu")
+    .option("--accelerator <name>", "auto, cpu or gpu")
+    .option("--precision <p>", "32-true, 16-mixed, bf16-mixed, 16-true or bf16-true")
+    .option("--print-config", "print the resolved config and stop", false)
+    .option("--dump-graph <file>", "write the graphs that the engine runs, as text")
+    .option("--json", "one JSON event per line on stdout", false)
+    .option("--quiet", "no progress", false)
+    .allowUnknownOption()
+    .allowExcessArguments();
+}
+
+/** What only runs have that can be gone on with. */
+export function addRequeue(command: Command): Command {
+  return command.option(
+    "--requeue",
+    "exit with 75 when a signal stops the run early, for a scheduler that starts it again",
+  );
+}
+
+/** Config sections that LightningCLI takes as an option of their own: `--optimizer Adam`. */
+const SECTIONS = ["--model", "--data", "--trainer", "--optimizer", "--lr_scheduler"];
+
+/** A token with a dot is a key of the config, and the config knows whether it exists; the others are known here. */
+export function refuseUnknownOptions(overrides: readonly string[], command: Command): void {
+  for (const token of overrides) {
+    const name = token.split("=", 1)[0] ?? token;
+    if (!name.startsWith("--") || name.includes(".") || SECTIONS.includes(name)) continue;
+    const known = [...command.options.map(({ long }) => long ?? ""), ...SECTIONS];
+    const near = nearest(name, known);
+    throw new LtrainError("usage.invalid", `unknown option ${name}`, {
+      hint: near === undefined ? `see ltrain ${command.name()} --help` : `did you mean ${near}?`,
+    });
+  }
+}
+
+function collect(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}
