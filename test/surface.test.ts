@@ -102,6 +102,7 @@ test("the command line has exactly these commands and options", () => {
   );
   expect(options).toMatchInlineSnapshot(`
    {
+     "completion": [],
      "convert": [
        "--output",
        "--format",

@@ -24,3 +24,20 @@ export function addInit(program: Command, terminal: Terminal, done: (exitCode: n
       done(await runInit({ folder, json, version: program.version() ?? "" }, terminal));
     });
 }
+
+/** `ltrain completion`; `whole` makes the program with every command, of which the scripts are made. */
+export function addCompletion(
+  program: Command,
+  terminal: Terminal,
+  done: (exitCode: number) => void,
+  whole: () => Command,
+): void {
+  program
+    .command("completion")
+    .description("print the script by which bash, zsh or fish complete ltrain's commands and options")
+    .argument("<shell>", "bash, zsh or fish")
+    .action(async (shell: string) => {
+      const { runCompletion } = await import("./completion.js");
+      done(runCompletion(shell, whole(), terminal));
+    });
+}

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
-import { addInit, addSchema } from "./configCommands.js";
+import { addCompletion, addInit, addSchema } from "./configCommands.js";
 import { addDiff } from "./diffCommand.js";
 import { addInspect } from "./inspectCommand.js";
 import { splitOverrides } from "./overrides.js";
@@ -68,6 +68,13 @@ const COMMANDS: ReadonlyMap<string, AddCommand> = new Map([
   ["init", addInit],
   ["schema", addSchema],
   ["doctor", addDoctor],
+  [
+    "completion",
+    (...given) => {
+      const [, terminal, done] = given;
+      addCompletion(...given, () => createProgram(terminal, done));
+    },
+  ],
 ]);
 
 const EXIT_CODES = `
