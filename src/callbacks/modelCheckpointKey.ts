@@ -37,3 +37,11 @@ function timedeltaText(seconds: number): string {
   const shown = parts.filter(([, value]) => value !== 0).map(([name, value]) => `${name}=${value}`);
   return `datetime.timedelta(${shown.length === 0 ? "0" : shown.join(", ")})`;
 }
+
+/** Whether two keys are those of ModelCheckpoints that watch the same metric, and differ at most in when they save. */
+export function watchesTheSame(key: string, other: string): boolean {
+  const watched = (text: string): string | undefined =>
+    /^\w+\{'monitor': .*, 'mode': '(?:min|max)'(?=, 'every_n_train_steps': )/.exec(text)?.[0];
+  const own = watched(key);
+  return own !== undefined && own === watched(other);
+}

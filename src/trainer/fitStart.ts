@@ -67,12 +67,15 @@ export class FitStart {
       ltrain.restoreRandomState();
       return;
     }
-    if (skipTrained(run.fitLoop, loader) && loader.shuffle) {
-      this.#warn(
-        "the checkpoint was written in mid-epoch and has no data position: the rest of the epoch is another " +
-          "shuffle's, so some examples come twice and others not at all",
-      );
-    }
+    const isInsideEpoch = skipTrained(run.fitLoop, loader);
+    if (!loader.shuffle) return;
+    this.#warn(
+      isInsideEpoch
+        ? "the checkpoint was written in mid-epoch and has no data position: the rest of the epoch is another " +
+            "shuffle's, so some examples come twice and others not at all"
+        : "the checkpoint has no random state, as Lightning saves none: from here on the data comes in another order " +
+            "than in the unbroken run",
+    );
   }
 
   readonly #warn = (message: string): void => {

@@ -1,4 +1,5 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import { lacksForResume } from "../checkpoint/trainingState.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import { LtrainError } from "../errors.js";
 import { restoreLoops } from "../loops/loopsState.js";
@@ -10,9 +11,9 @@ import { StoredTensor } from "../storage/storedTensor.js";
 import { readTensor } from "../storage/strided.js";
 import { hostNumbers } from "../tensor/cast.js";
 import type { FitRun } from "./fitRun.js";
-import { inMemory } from "./inMemory.js";
 import type { LtrainState } from "./ltrainState.js";
 import { readLtrain } from "./ltrainState.js";
+import { restoreOptimizers } from "./restoreOptimizers.js";
 import type { Write } from "./restoreStates.js";
 import { restoreStates, restoreWeights } from "./restoreStates.js";
 
@@ -48,16 +49,7 @@ export async function restoreRun(parts: RestoreParts): Promise<RestoredRun> {
 
   const run = await parts.configure();
   await prepareRestore(run, checkpoint);
-  const optimizerStates = sameNumber("optimizer", checkpoint.optimizerStates ?? [], run.optimizers.length);
-  const schedulerStates = sameNumber("lr scheduler", checkpoint.lrSchedulers ?? [], run.schedulers.length);
-  for (const [i, optimizer] of run.optimizers.entries()) {
-    const state = optimizerStates[i];
-    if (state !== undefined) await optimizer.loadStateDict(state, stage);
-  }
-  for (const [i, { scheduler }] of run.schedulers.entries()) {
-    const state = schedulerStates[i];
-    if (state !== undefined) scheduler.loadStateDict(await inMemory(state));
-  }
+  await restoreOptimizers(run, checkpoint, stage, parts.warn);
   restoreLoops(run.fitLoop, checkpoint.loops ?? new PyDict());
   const ltrain = checkpoint.ltrain === null ? null : await readLtrain(checkpoint.ltrain);
 
@@ -114,48 +106,33 @@ function restoreWindow(run: FitRun, ltrain: LtrainState | null, warn: RestorePar
   );
 }
 
-/** The parts without which training cannot go on, by their name in the file. */
-const NEEDED = {
-  loops: "loops",
-  optimizerStates: "optimizer_states",
-  lrSchedulers: "lr_schedulers",
-} as const satisfies Partial<Record<keyof Checkpoint, string>>;
-
 /** Refuse a file that holds weights and not a training run, naming what it lacks. */
 function requireTrainingState(checkpoint: Checkpoint, path: string): void {
-  const missing = (Object.keys(NEEDED) as (keyof typeof NEEDED)[]).filter((part) => checkpoint[part] === null);
-  if (missing.length === 0) return;
-  throw new LtrainError(
-    "checkpoint.mismatch",
-    `${path} cannot be resumed from: it has no ${missing.map((part) => NEEDED[part]).join(", no ")}`,
-    { hint: "it holds weights only; resume from a full checkpoint of the run" },
-  );
+  const lacks = lacksForResume(checkpoint);
+  if (lacks.length === 0) return;
+  const isOfLightning = checkpoint.lightningVersion !== null;
+  throw new LtrainError("checkpoint.mismatch", `${path} cannot be resumed from: it has no ${lacks.join(", no ")}`, {
+    hint: isOfLightning
+      ? "it holds weights only; resume from a full checkpoint of the run"
+      : `it is no checkpoint of a run; a new run begins from its weights with model.init_from: ${path}`,
+  });
 }
 
 /** Data module, callbacks and precision take their state, in Lightning's order. */
 async function restoreOthers(run: FitRun, { checkpoint, warn }: RestoreParts): Promise<void> {
-  const unclaimed = await restoreStates(checkpoint, run.datamodule, run);
+  const { unclaimed, adopted, fresh } = await restoreStates(checkpoint, run.datamodule, run);
+  for (const { from, to } of adopted) warn(`the state of ${from} in the checkpoint goes on as that of ${to}`);
   if (unclaimed.size > 0) {
     for (const [key, state] of unclaimed) run.unclaimedCallbacks.set(key, state);
     const names = unclaimed.keys().map(keyText).join(", ");
     warn(`the checkpoint has the state of callbacks that are not configured here; it is kept: ${names}`);
+  }
+  if (fresh.length > 0) {
+    warn(`the checkpoint has no state of ${fresh.join(", ")}: ${fresh.length === 1 ? "it begins" : "they begin"} anew`);
   }
   const { precision } = run;
   const saved = checkpoint.precision;
   if (saved === null) return;
   if (precision.takes(saved.key)) precision.loadStateDict(saved.state);
   else warn(`the state of ${saved.key} in the checkpoint is not used: precision is ${precision.name}`);
-}
-
-function sameNumber(what: string, states: readonly PyDict[], here: number): readonly PyDict[] {
-  if (states.length === here) return states;
-  throw new LtrainError(
-    "checkpoint.mismatch",
-    `the checkpoint has the state of ${counted(states.length, what)}, this run has ${counted(here, what)}`,
-    { hint: "configureOptimizers must give what it gave when the checkpoint was written" },
-  );
-}
-
-function counted(n: number, what: string): string {
-  return n === 1 ? `1 ${what}` : `${n === 0 ? "no" : n} ${what}s`;
 }

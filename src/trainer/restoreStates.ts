@@ -8,6 +8,8 @@ import type { HostTensor } from "../storage/hostTensor.js";
 import { readTensor } from "../storage/strided.js";
 import type { Variable } from "../tensor/variable.js";
 import { inMemory } from "./inMemory.js";
+import type { RestoredCallbacks } from "./restoreCallbacks.js";
+import { restoreCallbacks } from "./restoreCallbacks.js";
 
 /** Sets a Variable, now or when everything has been found to fit. */
 export type Write = (variable: Variable, value: HostTensor) => void;
@@ -20,14 +22,12 @@ export async function restoreWeights(checkpoint: Checkpoint, module: LightningMo
   module.loadState(tensors, write);
 }
 
-/**
- * Data module and callbacks take their state, in Lightning's order; gives the states that no callback here has claimed.
- */
+/** Data module and callbacks take their state, in Lightning's order; tells what became of the callbacks' states. */
 export async function restoreStates(
   checkpoint: Checkpoint,
   datamodule: LightningDataModule | null,
   { trainer, module, callbacks }: HookContext,
-): Promise<PyDict> {
+): Promise<RestoredCallbacks> {
   const data = checkpoint.datamodule;
   if (datamodule !== null && data?.key === datamodule.constructor.name && data.state instanceof PyDict) {
     const state = await inMemory(data.state);
@@ -37,12 +37,5 @@ export async function restoreStates(
     const place = `${callback.constructor.name}.onLoadCheckpoint`;
     await userCode(place, () => callback.onLoadCheckpoint?.(trainer, module, checkpoint));
   }
-  const states = await inMemory(checkpoint.callbacks ?? new PyDict());
-  for (const callback of callbacks) {
-    const state = states.get(callback.stateKey);
-    if (!(state instanceof PyDict)) continue;
-    states.delete(callback.stateKey);
-    await userCode(`${callback.constructor.name}.loadStateDict`, () => callback.loadStateDict?.(state));
-  }
-  return states;
+  return restoreCallbacks(callbacks, await inMemory(checkpoint.callbacks ?? new PyDict()));
 }

@@ -1,5 +1,4 @@
 """Runs of real Lightning, told by the same config that ltrain is given."""
-import itertools
 from pathlib import Path
 
 import models
@@ -33,22 +32,34 @@ class ResumableLoader(DataLoader):
     trained twice and others never (docs/differences.md).
     """
 
-    skip = 0
+    position = None
 
     def __iter__(self):
-        skip, self.skip = self.skip, 0
-        return itertools.islice(super().__iter__(), skip, None)
+        if self.position is None:
+            return super().__iter__()
+        (batches, seed), self.position = self.position, None
+        order = range(len(self.dataset))
+        if seed is not None:  # as RandomSampler draws it
+            order = torch.randperm(len(order), generator=torch.Generator().manual_seed(seed)).tolist()
+        rest = order[batches * self.batch_size :]
+        rows = [rest[i : i + self.batch_size] for i in range(0, len(rest), self.batch_size)]
+        return (self.collate_fn([self.dataset[i] for i in row]) for row in rows)
 
 
 class DataPosition(pl.Callback):
-    """Tells the loader how many batches of the epoch the checkpoint has trained."""
+    """Tells the loader how many batches of the epoch the checkpoint has trained; ltrain's also in which order."""
 
     def __init__(self, loader):
         self.loader = loader
 
     def on_load_checkpoint(self, trainer, pl_module, checkpoint):
         batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-        self.loader.skip = 0 if batches["is_last_batch"] else batches["current"]["processed"]
+        ltrain = checkpoint.get("ltrain")
+        if not batches["is_last_batch"]:
+            seed = None if ltrain is None else ltrain["data"]["train"]["sampler_seed"]
+            self.loader.position = (batches["current"]["processed"], seed)
+        if ltrain is not None:
+            torch.set_rng_state(ltrain["rng_state"])
 
 
 class Preempted(Exception):
@@ -119,8 +130,11 @@ def callback_of(node):
     return (own[name] if name in own else getattr(pl.callbacks, name))(**args_of(node))
 
 
-def fit(config, out, ckpt_path=None, scaler=None):
-    """Train what a config says, or go on from `ckpt_path`; the losses that this process saw."""
+def fit(config, out, ckpt_path=None, scaler=None, plain=False):
+    """
+    Train what a config says, or go on from `ckpt_path`; what this process saw. `plain`: with a DataLoader that does not
+    know where a checkpoint stands.
+    """
     options = dict(config["trainer"])
     precision = options.pop("precision", None)
     for name in ("accelerator", "engine", "default_root_dir", "logger"):
@@ -130,8 +144,10 @@ def fit(config, out, ckpt_path=None, scaler=None):
     module.setup_optimizers = optimizers_of(config) if "optimizer" in config else None
     train, val = loaders(config["data"])
     callbacks = [callback_of(node) for node in options.pop("callbacks", [])]
+    if not plain:
+        callbacks.append(DataPosition(train))
     trainer = pl.Trainer(
-        **options, callbacks=[*callbacks, DataPosition(train)], default_root_dir=out, accelerator="cpu", logger=False,
+        **options, callbacks=callbacks, default_root_dir=out, accelerator="cpu", logger=False,
         enable_progress_bar=False, enable_model_summary=False,
         plugins=precision_plugins(precision, scaler),
     )
@@ -143,6 +159,8 @@ def fit(config, out, ckpt_path=None, scaler=None):
     return {
         "losses": module.train_losses,
         "val_losses": module.val_losses,
+        "batches": module.seen,
+        "learning_rates": module.learning_rates,
         "checkpoints": sorted(str(path) for path in Path(out).rglob("*.ckpt")),
         "global_step": trainer.global_step,
         "preempted": preempted,

@@ -8,17 +8,19 @@ from torch.nn import functional as F
 
 
 class Trained(pl.LightningModule):
-    """A module whose optimizers are chosen from outside, and who remembers the loss of every step."""
+    """A module whose optimizers are chosen from outside, and who remembers every step: its loss, which batch it saw, its rate."""
 
     def __init__(self):
         super().__init__()
-        self.train_losses, self.val_losses = [], []
+        self.train_losses, self.val_losses, self.seen, self.learning_rates = [], [], [], []
         self.setup_optimizers = None
 
     def training_step(self, batch, batch_idx):
         loss = self.loss(batch)
         self.log("train_loss", loss)
         self.train_losses.append(loss.item())
+        self.seen.append(batch[0].sum().item())
+        self.learning_rates.append(self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
 
     def validation_step(self, batch, batch_idx):

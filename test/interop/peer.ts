@@ -54,6 +54,9 @@ export interface PeerLoaded {
 export interface PeerFit {
   readonly losses: number[];
   readonly val_losses: number[];
+  /** The sum of every batch's inputs, which tells batches apart. */
+  readonly batches: number[];
+  readonly learning_rates: number[];
   readonly checkpoints: string[];
   readonly global_step: number;
   /** Whether `Preempt` ended it. */
@@ -66,6 +69,8 @@ export interface PeerFitOptions {
   readonly ckptPath?: string;
   /** Arguments of the GradScaler of 16-mixed. */
   readonly scaler?: Readonly<Record<string, number>>;
+  /** With a DataLoader that does not know where a checkpoint stands. */
+  readonly plain?: boolean;
 }
 
 const python = new LiveProcess(PYTHON, [SCRIPT]);
@@ -96,6 +101,11 @@ export async function safetensorsLoads(path: string): Promise<PeerTensors> {
 
 /** `Trainer.fit(ckpt_path=...)` in real Lightning, of a config that ltrain takes too; its files go into `out`. */
 export async function lightningFits(config: object, out: string, options: PeerFitOptions = {}): Promise<PeerFit> {
-  const { ckptPath: ckpt_path = null, scaler = null } = options;
-  return (await python.ask({ command: "fit", config, out, ckpt_path, scaler })) as PeerFit;
+  const { ckptPath: ckpt_path = null, scaler = null, plain = false } = options;
+  return (await python.ask({ command: "fit", config, out, ckpt_path, scaler, plain })) as PeerFit;
+}
+
+/** Save at `out` what Python's `code` makes of the `checkpoint` at `path`. */
+export async function editedByTorch(path: string, out: string, code: string): Promise<string> {
+  return (await python.ask({ command: "edit", path, out, code })) as string;
 }

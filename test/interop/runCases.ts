@@ -26,13 +26,19 @@ export interface RunCase {
 /** What needs no file. */
 const BUILT_IN: readonly string[] = ["LitAutoEncoder", "LitCNN", "CharGPT"];
 
-const AUTOENCODER = ["LitAutoEncoder", { hidden: 8, latent: 3 }] as const;
+export const AUTOENCODER = ["LitAutoEncoder", { hidden: 8, latent: 3 }] as const;
 const CNN = ["LitCNN", { channels: [2, 3], hidden: 8 }] as const;
 const GPT = ["CharGPT", { vocab_size: 8, block_size: 16, n_layer: 2, n_head: 2, n_embd: 8 }] as const;
 
 const inner = (name: string, init_args: Args): ClassNode => ({
   class_path: `torch.optim.lr_scheduler.${name}`,
   init_args,
+});
+
+/** A ModelCheckpoint that writes into `dirpath`. */
+export const savesTo = (dirpath: string, args: Args): ClassNode => ({
+  class_path: "ModelCheckpoint",
+  init_args: { dirpath, ...args },
 });
 
 const own = (file: string, name: string): string => `${fileURLToPath(new URL(file, import.meta.url))}:${name}`;
@@ -157,10 +163,6 @@ export function describeCase({ model, optimizer, scheduler }: RunCase): string {
  * `ModelCheckpoint`s keep the best, every epoch and every fifth step. `preemptAt` ends the run early, as a crash does.
  */
 export function handOverConfig(given: RunCase, folder: string, preemptAt?: number): object {
-  const checkpoint = (name: string, args: Args): ClassNode => ({
-    class_path: "ModelCheckpoint",
-    init_args: { dirpath: `${folder}/${name}`, ...args },
-  });
   return configOf(given, folder, {
     size: 22,
     shuffle: false,
@@ -168,9 +170,9 @@ export function handOverConfig(given: RunCase, folder: string, preemptAt?: numbe
       max_epochs: 9,
       callbacks: [
         { class_path: "EarlyStopping", init_args: { monitor: "val_loss", min_delta: 100, patience: 3 } },
-        checkpoint("best", { monitor: "val_loss", save_top_k: 2 }),
-        checkpoint("epochs", { every_n_epochs: 1, save_top_k: -1 }),
-        checkpoint("steps", { every_n_train_steps: 5, save_top_k: -1 }),
+        savesTo(`${folder}/best`, { monitor: "val_loss", save_top_k: 2 }),
+        savesTo(`${folder}/epochs`, { every_n_epochs: 1, save_top_k: -1 }),
+        savesTo(`${folder}/steps`, { every_n_train_steps: 5, save_top_k: -1 }),
         ...(preemptAt === undefined
           ? []
           : [{ class_path: own("models.ts", "Preempt"), init_args: { step: preemptAt } }]),
@@ -184,8 +186,8 @@ export function fromScratchConfig(given: RunCase, folder: string): object {
   return configOf(given, folder, { size: 200, shuffle: true, trainer: { max_epochs: 4, num_sanity_val_steps: 2 } });
 }
 
-/** One config for both sides. */
-function configOf(
+/** One config for both sides: the first images of MNIST in batches of 4, 8 to validate on. */
+export function configOf(
   { model: [model, modelArgs], optimizer, scheduler, tokens = false, trainer }: RunCase,
   folder: string,
   run: { readonly size: number; readonly shuffle: boolean; readonly trainer: object },
