@@ -31,6 +31,8 @@ export interface FitSetup {
   readonly ckptPath?: string | null;
   /** Whether every byte of it has been looked at. */
   readonly isVerified?: boolean;
+  /** Whether training data that has changed since is only told. */
+  readonly allowDataChange?: boolean;
   /** Where to write the engine's graphs. */
   readonly dumpGraph?: string;
   /** The folder of the run that is resumed. */
@@ -109,6 +111,7 @@ async function fit(
     const result = await run.trainer.fit(run.module, run.datamodule, {
       ckptPath: setup.ckptPath ?? null,
       isVerified: setup.isVerified ?? false,
+      allowDataChange: setup.allowDataChange ?? false,
     });
     stray.throw();
     if ((await dump?.end()) === false) say("warning: there is no graph to dump: this engine runs steps as they are");

@@ -24,6 +24,9 @@ export interface LoaderPlan {
   giveBack(workers: WorkerPool): Promise<void>;
 }
 
+/** Indices at a time, where many are asked for. */
+const ORDER_PIECE = 1 << 16;
+
 /** The order of one shuffled pass can be found again from one of these, written before it was drawn. */
 type Origin =
   { readonly kind: "seed"; readonly seed: bigint } | { readonly kind: "generator"; readonly state: Uint8Array } | null;
@@ -110,6 +113,25 @@ export class LoaderIterator implements AsyncIterableIterator<Batch, void> {
       .set("worker_states", new PyDict([...states]));
   }
 
+  /** Examples in the first `batches` batches. */
+  examplesIn(batches: number): number {
+    return Math.min(batches * this.#plan.batchSize, this.#plan.dataset.length);
+  }
+
+  /** Whether the order in which examples were handed out can be found again, if there were so many. */
+  knowsOrder(examples: number): boolean {
+    const isDrawn = !this.#plan.shuffle || this.#origin !== null;
+    return examples === 0 || (isDrawn && examples <= this.#plan.dataset.length);
+  }
+
+  /** Indices of the examples from place `start` to place `end` of this pass, in pieces. */
+  *orderOf(start: number, end: number): IterableIterator<Int32Array> {
+    for (let from = start; from < end; from += ORDER_PIECE) {
+      const to = Math.min(from + ORDER_PIECE, end);
+      yield this.#orderOfPass()?.subarray(from, to) ?? rangeOf(from, to);
+    }
+  }
+
   /** The examples of a batch; null after the last one. A pass over nothing has nothing to draw. */
   #indicesOf(batch: number): Int32Array | null {
     const { dataset, batchSize, dropLast } = this.#plan;
@@ -170,7 +192,7 @@ function readBatches(state: PyDict, plan: LoaderPlan): number {
       `data position: "batches" must be a number of batches, got ${describeState(batches)}`,
     );
   }
-  const inMidPass = batches > 0 && batches < plan.length;
+  const inMidPass = batches > 0 && batches < lengthThere(state, plan);
   const sides = [
     ["batch_size", plan.batchSize],
     ["num_examples", plan.dataset.length],
@@ -186,6 +208,13 @@ function readBatches(state: PyDict, plan: LoaderPlan): number {
     }
   }
   return batches;
+}
+
+/** Batches of the pass that the position is in: with another batch size than here there were others. */
+function lengthThere(state: PyDict, plan: LoaderPlan): number {
+  const [size, examples] = [state.get("batch_size"), state.get("num_examples")];
+  if (typeof size !== "number" || typeof examples !== "number" || !(size > 0)) return plan.length;
+  return plan.dropLast ? Math.floor(examples / size) : Math.ceil(examples / size);
 }
 
 /** A number as it is, anything else by its kind. */

@@ -10,6 +10,7 @@ import { FitRun } from "./fitRun.js";
 import { isSameRun, skipTrained } from "./goOn.js";
 import type { LtrainState } from "./ltrainState.js";
 import { resolveSetup } from "./optimizerSetup.js";
+import { restoreData } from "./restoreData.js";
 import type { RestoredRun } from "./restoreRun.js";
 import { restoreRun } from "./restoreRun.js";
 
@@ -22,6 +23,8 @@ export interface FitStartParts extends Omit<FitRunParts, "setup"> {
   readonly ckptPath: string | null;
   /** Whether every byte of it is looked at first; it is unless this is false. */
   readonly verify?: boolean;
+  /** Whether training data that has changed since is only told. */
+  readonly allowDataChange?: boolean;
 }
 
 /** The beginning of a fit: its optimizers, and everything that a checkpoint brings back. */
@@ -63,7 +66,8 @@ export class FitStart {
 
   #restoreData(run: FitRun, ltrain: LtrainState | null, loader: DataLoader): void {
     if (ltrain !== null) {
-      ltrain.restoreData(run.fitLoop, loader);
+      const { allowDataChange: allowChange = false } = this.#parts;
+      restoreData(run, ltrain.data, loader, { allowChange, warn: this.#warn });
       ltrain.restoreRandomState();
       return;
     }

@@ -1,5 +1,4 @@
 import type { Logger } from "../core/logger.js";
-import type { DataLoader } from "../data/dataLoader.js";
 import { LtrainError } from "../errors.js";
 import type { FitLoop } from "../loops/fitLoop.js";
 import type { GradientWindow } from "../loops/gradientWindow.js";
@@ -22,6 +21,8 @@ export interface LtrainParts {
   readonly logDir: string;
   readonly engine: string;
   readonly loggers: readonly Logger[];
+  /** What tells the training data from other data; null where that is not known. */
+  readonly fingerprint: string | null;
   readonly config: Readonly<Record<string, unknown>> | null;
   /** Brings a Variable to the host. */
   readonly read: (variable: Variable) => Promise<HostTensor>;
@@ -38,7 +39,14 @@ export async function dumpLtrain(parts: LtrainParts, weightsOnly: boolean): Prom
   const trained = Math.min(batches?.batches ?? 0, epochLoop.batchProgress.current.processed);
   own
     .set("rng_state", storedTensor(epochLoop.randomState))
-    .set("data", PyDict.from({ train: batches?.state(trained) ?? null }))
+    .set(
+      "data",
+      PyDict.from({
+        train: batches?.state(trained) ?? null,
+        consumed: fitLoop.samples.stateDict(batches, trained),
+        fingerprint: parts.fingerprint,
+      }),
+    )
     .set("logger_rows", new PyDict(counted.map((logger) => [loggerKey(logger), logger.rowCount ?? 0])))
     .set("val_batches_seen", epochLoop.validation.batchesSeen)
     .set("results", epochLoop.results.stateDict())
@@ -56,6 +64,15 @@ function loggerKey(logger: Logger): string {
   return `${logger.constructor.name} ${logger.name}`;
 }
 
+/** What a checkpoint says of the training data. */
+export interface DataState {
+  /** Where its pass stands; null where none had begun. */
+  readonly cursor: PyDict | null;
+  /** The hash of the examples seen so far. */
+  readonly consumed: PyDict | null;
+  readonly fingerprint: string | null;
+}
+
 /** What a checkpoint's `ltrain` entry says, checked before anything is changed by it. */
 export interface LtrainState {
   /** Folder of the run that wrote it; "" when there was none. */
@@ -69,8 +86,7 @@ export interface LtrainState {
    * and they are left out.
    */
   restoreGradients(window: GradientWindow, write: (variable: Variable, value: HostTensor) => void): boolean;
-  /** Where the training data goes on: null when the next epoch begins with a fresh pass. */
-  restoreData(fitLoop: FitLoop, loader: DataLoader): void;
+  readonly data: DataState;
   /** Last of all: the generator as it stood. */
   restoreRandomState(): void;
 }
@@ -90,7 +106,8 @@ export async function readLtrain(entry: PyDict): Promise<LtrainState> {
   const results = dictAt(entry, "results");
   const callbackMetrics = readMetrics(dictAt(entry, "callback_metrics"));
   const progressBarMetrics = readMetrics(dictAt(entry, "progress_bar_metrics"));
-  const cursor = dictAt(entry, "data")?.get("train");
+  const data = dictAt(entry, "data") ?? new PyDict();
+  const fingerprint = data.get("fingerprint");
   const accumulated = dictAt(entry, "accumulated");
   const gradients = await readGradients(accumulated);
   const logDir = entry.get("log_dir");
@@ -109,11 +126,10 @@ export async function readLtrain(entry: PyDict): Promise<LtrainState> {
       if (isSame) window.restore(gradients, write);
       return isSame;
     },
-    restoreData(fitLoop, loader) {
-      if (!(cursor instanceof PyDict)) return;
-      // Also of a pass that is over: a generator of the loader's own must stand where it stood.
-      const batches = loader.iterate(cursor);
-      if ((fitLoop.resumePoint?.insideEpoch ?? false) || batches.batches === 0) fitLoop.batches = batches;
+    data: {
+      cursor: dictAt(data, "train"),
+      consumed: dictAt(data, "consumed"),
+      fingerprint: typeof fingerprint === "string" ? fingerprint : null,
     },
     restoreRandomState() {
       if (randomState !== null) defaultGenerator.setState(randomState);

@@ -35,6 +35,8 @@ export interface FitOptions {
   readonly ckptPath?: string | null;
   /** Whether somebody has looked at every byte of it already; else fit does. */
   readonly isVerified?: boolean;
+  /** Go on with training data that has changed since the checkpoint was written, instead of refusing it. */
+  readonly allowDataChange?: boolean;
 }
 
 /** What validate and test are asked beyond module and data. */
@@ -119,6 +121,7 @@ export class Trainer extends TrainerView {
         ckptPath,
         // A CheckpointIO of somebody else's may have a format of its own.
         verify: this.#given.checkpointIO === undefined && options.isVerified !== true,
+        allowDataChange: options.allowDataChange ?? false,
         interruption,
         saves: this.#saver,
       });
