@@ -1,4 +1,4 @@
-import { NUMPY_DESCR } from "../serialization/npzWriter.js";
+import { NUMPY_DESCR } from "../serialization/npyHeader.js";
 import { DTYPES } from "../storage/dtype.js";
 import type { StoredTensor } from "../storage/storedTensor.js";
 import { castTensors, isCastable } from "./castTensors.js";

@@ -1,38 +1,13 @@
-import { LtrainError } from "../errors.js";
 import type { ByteSink } from "../io/byteSink.js";
-import type { DType } from "../storage/dtype.js";
 import type { StoredTensor } from "../storage/storedTensor.js";
 import { ZipWriter } from "../zip/zipWriter.js";
+import { NPY_ALIGNMENT, npyHeader } from "./npyHeader.js";
 import { TensorCopier } from "./tensorCopier.js";
-
-/** numpy's spelling of the dtypes that it has (numpy.lib.format, "descr"); the others it has not. */
-export const NUMPY_DESCR: Partial<Record<DType, string>> = {
-  bool: "|b1",
-  uint8: "|u1",
-  int8: "|i1",
-  uint16: "<u2",
-  int16: "<i2",
-  uint32: "<u4",
-  int32: "<i4",
-  uint64: "<u8",
-  int64: "<i8",
-  float16: "<f2",
-  float32: "<f4",
-  float64: "<f8",
-  complex64: "<c8",
-  complex128: "<c16",
-};
-
-const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
-/** numpy aligns the numbers behind its header, so that a file can be mapped into memory. */
-const ALIGNMENT = 64;
-/** Magic, version, and a header length of two bytes. */
-const PREAMBLE = 10;
 
 /** Write named tensors as `numpy.savez` does: one `.npy` for each, row-major; shared storages are written for each name. */
 export async function writeNpz(tensors: ReadonlyMap<string, StoredTensor>, sink: ByteSink): Promise<void> {
   const headers = [...tensors].map(([name, tensor]) => npyHeader(name, tensor)); // refuse before anything is written
-  const writer = new ZipWriter(sink, { alignment: ALIGNMENT });
+  const writer = new ZipWriter(sink, { alignment: NPY_ALIGNMENT });
   const copier = new TensorCopier(tensors.values());
   let index = 0;
   for (const [name, tensor] of tensors) {
@@ -49,24 +24,4 @@ export async function writeNpz(tensors: ReadonlyMap<string, StoredTensor>, sink:
 async function* withHeader(header: Uint8Array, chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield header;
   yield* chunks;
-}
-
-/** The header of version 1.0: a Python dict, padded with spaces and ended by a newline. */
-function npyHeader(name: string, { dtype, shape }: StoredTensor): Uint8Array {
-  const descr = NUMPY_DESCR[dtype];
-  if (descr === undefined) {
-    throw new LtrainError("checkpoint.unsupported", `tensor "${name}" is ${dtype}, which numpy does not have`, {
-      hint: "widen it with --dtype float32, or write it with --format pt",
-    });
-  }
-  const sizes = shape.length === 1 ? `${shape[0] ?? 0},` : shape.join(", ");
-  const dict = `{'descr': '${descr}', 'fortran_order': False, 'shape': (${sizes}), }`;
-  const length = Math.ceil((PREAMBLE + dict.length + 1) / ALIGNMENT) * ALIGNMENT;
-  const bytes = new Uint8Array(length).fill(0x20);
-  bytes.set(MAGIC);
-  bytes.set([1, 0], MAGIC.length);
-  new DataView(bytes.buffer).setUint16(MAGIC.length + 2, length - PREAMBLE, true);
-  bytes.set(Buffer.from(dict, "latin1"), PREAMBLE);
-  bytes[length - 1] = 0x0a;
-  return bytes;
 }
