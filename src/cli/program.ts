@@ -4,6 +4,7 @@ import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { addCompletion, addInit, addSchema } from "./configCommands.js";
 import { addDiff } from "./diffCommand.js";
+import { addPredict, addTest, addValidate } from "./evaluateCommands.js";
 import { addInspect } from "./inspectCommand.js";
 import { splitOverrides } from "./overrides.js";
 import { addPlot } from "./plotCommand.js";
@@ -58,6 +59,9 @@ type AddCommand = (program: Command, terminal: Terminal, done: (exitCode: number
 const COMMANDS: ReadonlyMap<string, AddCommand> = new Map([
   ["train", addTrain],
   ["resume", addResume],
+  ["validate", addValidate],
+  ["test", addTest],
+  ["predict", addPredict],
   ["inspect", addInspect],
   ["extract", addExtract],
   ["convert", addConvert],
