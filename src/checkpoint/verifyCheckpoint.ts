@@ -10,6 +10,7 @@ import type { Storage } from "../storage/storedTensor.js";
 import { checksum } from "../zip/checksum.js";
 import { openZip } from "../zip/zipReader.js";
 import type { ZipArchive } from "../zip/zipReader.js";
+import { compareWithJournal } from "./checkpointJournal.js";
 import type { OpenedFile } from "./openCheckpoint.js";
 import { openCheckpoint } from "./openCheckpoint.js";
 import { tensorsOf } from "./treePaths.js";
@@ -38,11 +39,16 @@ export async function verifyCheckpoint(path: string, options: VerifyOptions = {}
   } catch (error) {
     return { path, ...UNKNOWN, problems: [problemOf(error)] };
   }
+  let verification: Verification;
   try {
-    return await verifySource(source, path, heard, options);
+    verification = await verifySource(source, path, heard, options);
   } finally {
     await source.close();
   }
+  if (verification.problems.length > 0 || isUrl(path)) return verification;
+  // What no checksum of the format covers, headers and padding, the journal of whoever wrote the file does.
+  const problem = await compareWithJournal(path, options.files);
+  return problem === null ? verification : { ...verification, problems: [problem] };
 }
 
 /** What is known of a file before it is opened. */

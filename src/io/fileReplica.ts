@@ -66,7 +66,7 @@ async function tried(
 }
 
 async function syncFile(temporary: string, path: string, files: FileOperations): Promise<void> {
-  const file = await attempt(files.open(temporary, "read"), "write", path);
+  const file = await attempt(files.open(temporary, "append"), "write", path);
   try {
     await attempt(file.sync(), "make durable", path);
   } finally {
