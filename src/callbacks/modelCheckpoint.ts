@@ -14,6 +14,7 @@ import type { ModelCheckpointOptions } from "./modelCheckpointOptions.js";
 import { dumpState, parseState } from "./modelCheckpointState.js";
 import { tellMissingMonitor } from "./missingMonitor.js";
 import { OwnFiles } from "./ownFiles.js";
+import { liesIn, relocateState } from "./relocateState.js";
 import type { SavePlan } from "./savePlan.js";
 import { SaveRhythm } from "./saveRhythm.js";
 import { TopScores } from "./topScores.js";
@@ -104,11 +105,10 @@ export class ModelCheckpoint extends Callback {
     });
   }
 
-  /** Scores and paths count only when they are of this folder; of another one, only the best path is taken along. */
+  /** Another folder's files count among the best, and are never removed. */
   override async loadStateDict(state: PyDict): Promise<void> {
-    const known = await parseState(state);
+    const known = await relocateState(await parseState(state), this.#dirpath ?? "");
     this.#bestPath = known.best_model_path ?? "";
-    if (known.dirpath !== undefined && resolve(known.dirpath) !== resolve(this.#dirpath ?? "")) return;
     this.#bestScore = known.best_model_score ?? null;
     this.#currentScore = known.current_score ?? null;
     this.#top.kthPath = known.kth_best_model_path ?? "";
@@ -119,7 +119,7 @@ export class ModelCheckpoint extends Callback {
     this.#top.scores.clear();
     for (const [path, score] of known.best_k_models ?? []) this.#top.scores.set(path, score);
     for (const path of [...this.#top.scores.keys(), this.#bestPath, this.#bestCopy, this.#lastPath])
-      this.#own.inherit(path);
+      if (liesIn(this.#dirpath ?? "", path)) this.#own.inherit(path);
   }
 
   override async setup(trainer: TrainerState): Promise<void> {

@@ -1,6 +1,7 @@
-import { relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { TrainerState } from "../core/trainerState.js";
 import { isSameFile } from "../io/textFile.js";
+import { liesIn } from "./relocateState.js";
 
 /** The checkpoints that a callback may remove: what this run wrote, and what an earlier part of it wrote there. */
 export class OwnFiles {
@@ -54,8 +55,7 @@ export class OwnFiles {
    */
   async retire(path: string, saved: string, folder: string | null, trainer: TrainerState): Promise<string[]> {
     if (path === "" || path === saved || !this.#files.has(path) || folder === null) return [];
-    const inside = relative(folder, path);
-    if (inside.startsWith("..") || resolve(inside) === inside) return [];
+    if (!liesIn(folder, path)) return [];
     const source = trainer.ckptPath;
     if (source !== null && (resolve(source) === resolve(path) || (await isSameFile(source, path)))) return [];
     this.#files.delete(path);

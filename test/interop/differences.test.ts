@@ -217,28 +217,36 @@ async function bestOf(path: string, everyNEpochs: number): Promise<number> {
   return best instanceof PyDict ? best.size : 0;
 }
 
-peerTest("a changed argument of ModelCheckpoint costs its state in Lightning; in ltrain it goes on", async () => {
-  await inTemporaryFolder(async (folder) => {
-    const [theirs, ours] = [join(folder, "lightning"), join(folder, "ltrain")];
-    const changed = { best: { every_n_epochs: 3 } }; // its file is that of epoch 2
-    const last = "epochs/epoch=2-step=15.ckpt";
-    await lightningFits(config(theirs), theirs);
-    expect(await bestOf(join(theirs, AFTER_TWO), 1)).toBe(2);
-    await lightningFits(config(`${theirs}2`, changed), theirs, { ckptPath: join(theirs, AFTER_TWO) });
-    expect(await bestOf(join(`${theirs}2`, last), 3)).toBe(1);
+peerTest(
+  "a changed argument or folder of ModelCheckpoint costs its state in Lightning; in ltrain it goes on",
+  async () => {
+    await inTemporaryFolder(async (folder) => {
+      const [theirs, ours] = [join(folder, "lightning"), join(folder, "ltrain")];
+      const changed = { best: { every_n_epochs: 3 } }; // its file is that of epoch 2
+      const last = "epochs/epoch=2-step=15.ckpt";
+      await lightningFits(config(theirs), theirs);
+      expect(await bestOf(join(theirs, AFTER_TWO), 1)).toBe(2);
+      await lightningFits(config(`${theirs}2`, changed), theirs, { ckptPath: join(theirs, AFTER_TWO) });
+      expect(await bestOf(join(`${theirs}2`, last), 3)).toBe(1);
 
-    await ltrain(config(ours), ours);
-    const resumed = await ltrain(config(ours, changed), ours, join(ours, AFTER_TWO));
-    expect(resumed.stderr).toMatch(
-      /the state of ModelCheckpoint\{.*'every_n_epochs': 1,.*\} in the checkpoint goes on as that of ModelCheckpoint\{.*'every_n_epochs': 3,/,
-    );
-    const written = join(ours, "epochs/epoch=2-step=15-v1.ckpt");
-    expect(await bestOf(written, 3)).toBe(2);
+      await ltrain(config(ours), ours);
+      const resumed = await ltrain(config(ours, changed), ours, join(ours, AFTER_TWO));
+      expect(resumed.stderr).toMatch(
+        /the state of ModelCheckpoint\{.*'every_n_epochs': 1,.*\} in the checkpoint goes on as that of ModelCheckpoint\{.*'every_n_epochs': 3,/,
+      );
+      const written = join(ours, "epochs/epoch=2-step=15-v1.ckpt");
+      expect(await bestOf(written, 3)).toBe(2);
 
-    const back = await lightningFits(config(ours, { ...changed, maxEpochs: 4 }), ours, { ckptPath: written });
-    expect(back.losses).toHaveLength(PER_EPOCH);
-  });
-});
+      const back = await lightningFits(config(ours, { ...changed, maxEpochs: 4 }), ours, { ckptPath: written });
+      expect(back.losses).toHaveLength(PER_EPOCH);
+
+      await lightningFits(config(`${theirs}3`), theirs, { ckptPath: join(theirs, AFTER_TWO) });
+      expect(await bestOf(join(`${theirs}3`, last), 1)).toBe(1);
+      await ltrain(config(`${ours}3`), ours, join(ours, AFTER_TWO));
+      expect(await bestOf(join(`${ours}3`, last), 1)).toBe(2);
+    });
+  },
+);
 
 peerTest(
   "an optimizer's tensor of another shape fails in Lightning's first step, in ltrain before anything is changed",
