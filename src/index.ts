@@ -6,6 +6,8 @@ export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
 
 export {
+  BackboneFinetuning,
+  BaseFinetuning,
   EarlyStopping,
   EMAWeightAveraging,
   GradientAccumulationScheduler,

@@ -14,6 +14,8 @@ const packageJson = JSON.parse(readFileSync(new URL("../package.json", import.me
 test("the library exports exactly these names", () => {
   expect(Object.keys(ltrain).sort()).toMatchInlineSnapshot(`
    [
+     "BackboneFinetuning",
+     "BaseFinetuning",
      "CSVDataModule",
      "CSVLogger",
      "Callback",

@@ -1,5 +1,10 @@
 /** ltrain/callbacks: what stands around training. */
 export type { AverageFunction } from "./averagedWeights.js";
+export { BackboneFinetuning } from "./backboneFinetuning.js";
+export type { BackboneFinetuningOptions } from "./backboneFinetuning.js";
+export { BaseFinetuning } from "./baseFinetuning.js";
+export type { UnfreezeOptions } from "./baseFinetuning.js";
+export type { Modules, ParamFilter } from "./finetunedModules.js";
 export { EARLY_STOPPING_REASONS, EarlyStopping } from "./earlyStopping.js";
 export type { EarlyStoppingOptions, EarlyStoppingReason } from "./earlyStopping.js";
 export { EMAWeightAveraging } from "./emaWeightAveraging.js";

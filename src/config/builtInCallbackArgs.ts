@@ -124,6 +124,23 @@ const averaging = {
   use_buffers: flag(true, "Also average buffers, such as the statistics of a batch norm."),
 };
 
+/** init_args of BackboneFinetuning: Lightning's. */
+export const backboneFinetuningArgs = z.strictObject({
+  unfreeze_backbone_at_epoch: z.int().min(0).default(10).describe("The epoch, from 0, with which the backbone joins."),
+  lambda_func: z.null().default(null).describe("A function: for TypeScript. The backbone's rate doubles every epoch."),
+  backbone_initial_ratio_lr: z
+    .number()
+    .min(0)
+    .default(0.1)
+    .describe("The first rate of the backbone, as a part of the first group's."),
+  backbone_initial_lr: z.number().min(0).nullable().default(null).describe("The first rate of the backbone itself."),
+  should_align: flag(true, "Keep the backbone's rate at the first group's once it has come there."),
+  initial_denom_lr: z.number().gt(0).default(10).describe("As in Lightning, where the rate above is always given."),
+  train_bn: flag(true, "Also train the backbone's batch norms."),
+  verbose: flag(false, "Tell both rates in every epoch."),
+  rounding: z.int().min(0).max(100).default(12).describe("Decimals of the rates that are told."),
+});
+
 /** init_args of StochasticWeightAveraging: Lightning's. */
 export const stochasticWeightAveragingArgs = z.strictObject({
   swa_lrs: z

@@ -1,6 +1,7 @@
 import { camelKeys } from "./camelKeys.js";
 import type { AnyClassEntry } from "./classEntry.js";
 import {
+  backboneFinetuningArgs,
   earlyStoppingArgs,
   emaWeightAveragingArgs,
   gradientAccumulationSchedulerArgs,
@@ -97,6 +98,17 @@ export const BUILT_IN_CALLBACKS: readonly AnyClassEntry[] = [
       const { GradientAccumulationScheduler } = await import("../callbacks/gradientAccumulationScheduler.js");
       return (args) =>
         new GradientAccumulationScheduler(camelKeys(args) as unknown as GradientAccumulationSchedulerOptions);
+    },
+  },
+  {
+    kind: "callback",
+    name: "BackboneFinetuning",
+    paths: lightning("callbacks.BackboneFinetuning"),
+    description: "Trains the head first, and the module's backbone from an epoch on.",
+    args: backboneFinetuningArgs,
+    load: async () => {
+      const { BackboneFinetuning } = await import("../callbacks/backboneFinetuning.js");
+      return ({ lambda_func: _, ...args }) => new BackboneFinetuning(camelKeys(args));
     },
   },
   {
