@@ -171,6 +171,15 @@ test("the command line has exactly these commands and options", () => {
        "--force",
        "--json",
      ],
+     "report": [
+       "--output",
+       "--metric",
+       "--log",
+       "--smooth",
+       "--no-weights",
+       "--force",
+       "--json",
+     ],
      "resume": [
        "--config",
        "--ckpt-path",
@@ -183,6 +192,11 @@ test("the command line has exactly these commands and options", () => {
        "--json",
        "--quiet",
        "--requeue",
+       "--plan",
+       "--allow-data-change",
+     ],
+     "runs": [
+       "--json",
      ],
      "sanitize": [
        "--output",

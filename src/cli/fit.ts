@@ -8,8 +8,10 @@ import { instantiate } from "../config/instantiate.js";
 import type { ResolvedConfig } from "../config/loadConfig.js";
 import { printConfig } from "../config/printConfig.js";
 import { display, userFailure } from "../config/userModule.js";
+import { countFlops } from "../engine/countFlops.js";
 import type { Compilation } from "../engine/executor.js";
 import type { Terminal } from "../io/console.js";
+import { liveLineOf } from "../io/liveLine.js";
 import { setting } from "../io/environment.js";
 import { writeTextAtomically } from "../io/textFile.js";
 import type { FitResult } from "../trainer/fitResult.js";
@@ -17,11 +19,12 @@ import { initWeights } from "./initWeights.js";
 import { JsonEvents, fitEnd, writeEvent } from "./jsonEvents.js";
 import { GraphDump } from "./graphDump.js";
 import { commandLine } from "./shellWords.js";
+import { RunRecorder } from "./runRecorder.js";
 import type { SignalWatch } from "./signals.js";
 import { RESUMABLE_EXIT_CODE, watchSignals } from "./signals.js";
 import { StopCheckpoint } from "./stopCheckpoint.js";
 import { StrayFailure } from "./strayFailure.js";
-import { formatCount, plural } from "./units.js";
+import { formatCount, formatFlops, plural } from "./units.js";
 
 /** How a run is told, and where it starts from. */
 export interface FitSetup {
@@ -45,7 +48,7 @@ export interface FitSetup {
 export async function runFit(resolved: ResolvedConfig, setup: FitSetup, terminal: Terminal): Promise<number> {
   const signals = watchSignals({ requeue: setup.requeue ?? isRequeueAsked() });
   const say = (line: string): void => {
-    if (!setup.quiet) terminal.stderr.write(`${line}\n`);
+    if (!setup.quiet) liveLineOf(terminal.stderr).print(line); // a progress bar may stand in the last line
   };
   try {
     for (const note of resolved.notes) say(`note: ${note}`);
@@ -79,16 +82,23 @@ async function fit(
     isStopped: () => signals.received !== null || stray.hasCome,
     callbacks: () => run.trainer.options.callbacks,
   });
+  const recorder = new RunRecorder({
+    isStopped: () => signals.received !== null,
+    callbacks: () => run.trainer.options.callbacks,
+  });
   const events = setup.json ? [new JsonEvents(terminal.stdout)] : [];
   const dump = setup.dumpGraph === undefined ? null : new GraphDump(setup.dumpGraph);
   const run: Run = instantiate(resolved, {
     ...(setup.quiet ? {} : { terminal }),
     showProgress: !setup.json,
-    extraCallbacks: [report, ...events, stopCheckpoint],
+    extraCallbacks: [report, recorder, ...events, stopCheckpoint],
     ...(setup.runFolder === undefined ? {} : { runFolder: setup.runFolder }),
     onCompile: (compilation) => {
       dump?.add(compilation);
-      tellCompilation(compilation, terminal, say);
+      const flops = countFlops(compilation.graph);
+      const isFirst = compilation.name === "trainingStep" && recorder.flopsPerStep === null;
+      if (isFirst) recorder.flopsPerStep = flops;
+      if (isFirst || compilation.milliseconds >= NOTICED_MILLIS) tellCompilation(compilation, flops, say);
     },
     onWarning: (message) => {
       say(`warning: ${message}`);
@@ -114,6 +124,7 @@ async function fit(
       allowDataChange: setup.allowDataChange ?? false,
     });
     stray.throw();
+    await recorder.finish(result);
     if ((await dump?.end()) === false) say("warning: there is no graph to dump: this engine runs steps as they are");
     return result;
   } catch (error) {
@@ -139,13 +150,15 @@ function isRequeueAsked(): boolean {
 /** Compiling that takes longer than this shows. */
 const NOTICED_MILLIS = 200;
 
-function tellCompilation(compilation: Compilation, { stderr }: Terminal, say: (line: string) => void): void {
-  const { name, inputs, milliseconds } = compilation;
-  if (milliseconds < NOTICED_MILLIS) return;
+/** What was compiled for which batches, and what one step of it takes. */
+function tellCompilation(
+  { name, inputs, milliseconds }: Compilation,
+  flops: number,
+  say: (line: string) => void,
+): void {
   const batch = Object.entries(inputs).filter(([input]) => /^batch\b/.test(input));
   const shapes = batch.map(([, { shape }]) => `[${shape.join(", ")}]`).join(", ");
-  // A progress bar may stand in this line.
-  say(`${stderr.isTTY ? "\r\x1b[K" : ""}compiled ${name} for ${shapes} in ${(milliseconds / 1000).toFixed(1)} s`);
+  say(`compiled ${name} for ${shapes} in ${(milliseconds / 1000).toFixed(1)} s: ${formatFlops(flops)} per step`);
 }
 
 function callbackPaths(resolved: ResolvedConfig): string[] {

@@ -10,7 +10,7 @@ import type { InspectOptions } from "./inspection.js";
 import { SCHEMA_VERSION, writeJson } from "./jsonWriter.js";
 import { printable } from "./printable.js";
 import { writeTable } from "./table.js";
-import { formatBytes, formatCount, plural } from "./units.js";
+import { formatBytes, formatCount, formatDate, plural } from "./units.js";
 
 /** What a column is sorted by; null comes last, whichever way. */
 const COLUMNS: Readonly<Record<string, (found: SurveyedCheckpoint) => string | number | null>> = {
@@ -45,7 +45,7 @@ export async function writeFolder(folder: string, options: InspectOptions, termi
     each.globalStep === null ? "" : formatCount(each.globalStep),
     metricText(each),
     formatBytes(each.byteLength),
-    dateText(each.modified),
+    formatDate(each.modified),
     stateOf(each),
   ]);
   const bytes = found.reduce((sum, { byteLength }) => sum + byteLength, 0);
@@ -86,14 +86,6 @@ function metricText({ metric }: SurveyedCheckpoint): string {
   if (metric === null) return "";
   const { name, value } = metric;
   return `${name} ${pythonFloat(Number.isFinite(value) ? Number(value.toPrecision(5)) : value)}`;
-}
-
-/** Local time to the minute, as `ls -l --time-style=long-iso` has it. */
-function dateText(modified: number): string {
-  const date = new Date(modified);
-  const two = (number: number): string => String(number).padStart(2, "0");
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
 }
 
 function checkpointJson(found: SurveyedCheckpoint): JsonValue {

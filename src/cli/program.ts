@@ -7,7 +7,7 @@ import { addDiff } from "./diffCommand.js";
 import { addPredict, addTest, addValidate } from "./evaluateCommands.js";
 import { addInspect } from "./inspectCommand.js";
 import { splitOverrides } from "./overrides.js";
-import { addPlot } from "./plotCommand.js";
+import { addPlot, addReport, addRuns } from "./runCommands.js";
 import { addConvert, addExtract, addSanitize } from "./rewriteCommands.js";
 import type { RunOptions, TrainCommandOptions } from "./runOptions.js";
 import { addRunOptions, addRequeue, refuseUnknownOptions } from "./runOptions.js";
@@ -68,7 +68,9 @@ const COMMANDS: ReadonlyMap<string, AddCommand> = new Map([
   ["sanitize", addSanitize],
   ["verify", addVerify],
   ["diff", addDiff],
+  ["runs", addRuns],
   ["plot", addPlot],
+  ["report", addReport],
   ["init", addInit],
   ["schema", addSchema],
   ["doctor", addDoctor],

@@ -22,3 +22,20 @@ export function formatCount(count: number): string {
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${count === 1 ? noun : `${noun}s`}`;
 }
+
+/** A moment in milliseconds since 1970 as 2026-03-01 14:05, where the reader is. */
+export function formatDate(milliseconds: number): string {
+  const date = new Date(milliseconds);
+  const two = (number: number): string => String(number).padStart(2, "0");
+  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+const FLOP_UNITS = ["", "K", "M", "G", "T", "P"] as const;
+
+/** Floating point operations with three digits: "318 MFLOPs". */
+export function formatFlops(flops: number): string {
+  let [value, unit] = [flops, 0];
+  while (value >= 999.5 && unit < FLOP_UNITS.length - 1) [value, unit] = [value / 1000, unit + 1];
+  return `${unit === 0 ? value : Number(value.toPrecision(3))} ${FLOP_UNITS[unit] ?? ""}FLOPs`;
+}

@@ -36,12 +36,3 @@ function productsOf(node: Node): number {
       return 0;
   }
 }
-
-const UNITS = ["", "K", "M", "G", "T", "P"] as const;
-
-/** A number of operations with three digits: "318 MFLOPs". */
-export function flopsText(flops: number): string {
-  let [value, unit] = [flops, 0];
-  while (value >= 999.5 && unit < UNITS.length - 1) [value, unit] = [value / 1000, unit + 1];
-  return `${unit === 0 ? value : Number(value.toPrecision(3))} ${UNITS[unit] ?? ""}FLOPs`;
-}

@@ -27,7 +27,9 @@ export function seriesLetter(index: number): string {
 
 /** A chart as lines of text: a curve of braille dots per series, its letter at its end, axes with their ticks. */
 export function brailleChart(chart: Chart, size: BrailleSize, paint: Paint): string[] {
-  const scales = scalesOf(chart, {
+  // Of a smoothed curve there is no room to show what it was.
+  const shown = { ...chart, series: chart.series.map(({ label, points, color }) => ({ label, points, color })) };
+  const scales = scalesOf(shown, {
     x: Math.max(2, Math.floor(size.columns / 12)),
     y: Math.max(2, Math.floor(size.rows / 3)),
   });

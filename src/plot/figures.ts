@@ -82,6 +82,6 @@ export const READOUT_SCRIPT = `for (const figure of document.querySelectorAll("f
     readout.hidden = false;
     const left = x * scale + 14;
     readout.style.left = (left + readout.offsetWidth > box.width ? Math.max(0, x * scale - 14 - readout.offsetWidth) : left) + "px";
-    readout.style.top = svg.offsetTop + area.y * scale + 4 + "px";
+    readout.style.top = box.top - figure.getBoundingClientRect().top + area.y * scale + 4 + "px";
   });
 }`;

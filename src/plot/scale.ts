@@ -13,7 +13,7 @@ export interface Scale {
 /** The axes of a chart with about so many ticks each. */
 export function scalesOf(chart: Chart, ticks: { readonly x: number; readonly y: number }): { x: Scale; y: Scale } {
   const xs = chart.series.flatMap(({ points }) => points.map((point) => point.x));
-  const ys = chart.series.flatMap(({ points }) => points.map((point) => point.y));
+  const ys = chart.series.flatMap(({ points, raw = [] }) => [...points, ...raw].map((point) => point.y));
   const isShown = (y: number): boolean => Number.isFinite(y) && (!chart.log || y > 0);
   return {
     x: linearScale(rangeOf(xs.filter(Number.isFinite)), ticks.x, false),
