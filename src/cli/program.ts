@@ -6,6 +6,7 @@ import { addCompletion, addInit, addSchema } from "./configCommands.js";
 import { addDiff } from "./diffCommand.js";
 import { addPredict, addTest, addValidate } from "./evaluateCommands.js";
 import { addInspect } from "./inspectCommand.js";
+import { addExamples } from "./examples.js";
 import { splitOverrides } from "./overrides.js";
 import { addPlot, addReport, addRuns } from "./runCommands.js";
 import { addConvert, addExtract, addSanitize } from "./rewriteCommands.js";
@@ -50,6 +51,7 @@ export function createProgram(terminal: Terminal, done: (exitCode: number) => vo
     .addHelpText("after", EXIT_CODES);
   const add = only === undefined ? undefined : COMMANDS.get(only);
   for (const addCommand of add === undefined ? COMMANDS.values() : [add]) addCommand(program, terminal, done);
+  program.commands.forEach(addExamples);
   return program;
 }
 
