@@ -206,6 +206,7 @@ test("the command line has exactly these commands and options", () => {
      ],
      "schema": [],
      "train": [
+       "--dry-run",
        "--config",
        "--ckpt-path",
        "--seed-everything",

@@ -94,7 +94,8 @@ function addTrain(program: Command, terminal: Terminal, done: (exitCode: number)
   const train = program
     .command("train")
     .description("train what a config describes; any key can be overridden: --trainer.max_epochs 3 --model.lr 1e-3")
-    .usage("--config FILE [options] [--key.of.config VALUE ...]");
+    .usage("--config FILE [options] [--key.of.config VALUE ...]")
+    .option("--dry-run", "try a few batches, forecast time, memory and disk, and write nothing", false);
   addRequeue(addRunOptions(train)).action(async (options: RunOptions) => {
     const { overrides, words } = splitOverrides(train.args);
     if (words[0] !== undefined) {

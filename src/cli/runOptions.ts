@@ -11,6 +11,7 @@ export interface TrainCommandOptions {
   readonly accelerator?: string;
   readonly precision?: string;
   readonly printConfig: boolean;
+  readonly dryRun?: boolean;
   readonly dumpGraph?: string;
   readonly json: boolean;
   readonly quiet: boolean;

@@ -16,6 +16,8 @@ export interface TrainArguments {
   readonly accelerator?: string;
   readonly precision?: string;
   readonly printConfig: boolean;
+  /** Whether only a few batches are tried, and nothing is written. */
+  readonly dryRun?: boolean;
   /** Where to write the engine's graphs. */
   readonly dumpGraph?: string;
   readonly json: boolean;
@@ -42,7 +44,12 @@ export async function runTrain(args: TrainArguments, terminal: Terminal): Promis
     terminal.stdout.write(printConfig(resolved.config));
     return 0;
   }
-  return runFit(resolved, { ...fitSetup(args), ckptPath: resolved.config.ckpt_path }, terminal);
+  const ckptPath = resolved.config.ckpt_path;
+  if (args.dryRun === true) {
+    const { runDry } = await import("./dryRun.js");
+    return runDry(resolved, { json: args.json, quiet: args.quiet, ckptPath }, terminal);
+  }
+  return runFit(resolved, { ...fitSetup(args), ckptPath }, terminal);
 }
 
 /** How the run is told. */

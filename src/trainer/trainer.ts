@@ -16,7 +16,8 @@ import type { DataGiven } from "./dataSource.js";
 import { DataSource } from "./dataSource.js";
 import { CheckpointSaver } from "./checkpointSaver.js";
 import { checkDeterminism } from "./determinism.js";
-import { prepareDisk } from "./diskForecast.js";
+import type { FolderForecast } from "./diskForecast.js";
+import { forecastDisk, prepareDisk } from "./diskForecast.js";
 import type { EvaluationVerb } from "./evaluationRun.js";
 import { EvaluationRun } from "./evaluationRun.js";
 import type { FitResult } from "./fitResult.js";
@@ -94,6 +95,11 @@ export class Trainer extends TrainerView {
 
   settleCheckpoints(): Promise<void> {
     return this.#saver.settle();
+  }
+
+  /** What the checkpoints of the fit under way will need, folder by folder. */
+  async forecastCheckpoints(): Promise<FolderForecast[]> {
+    return this.fitRun === null ? [] : forecastDisk(this.fitRun, this.#io);
   }
 
   /** Train `module` on `datamodule`; nothing is printed, what goes wrong is thrown. */
