@@ -37,6 +37,7 @@ export type {
 } from "./core/lightningModule.js";
 export { LightningOptimizer, LightningScheduler } from "./core/manualOptimization.js";
 export type { Logger } from "./core/logger.js";
+export type { Prediction, StepPrediction } from "./core/prediction.js";
 export type { Stage, TrainerState } from "./core/trainerState.js";
 export { DataLoader, defaultCollate, MapDataset, Subset, TensorDataset } from "./data/index.js";
 export type { Batch, Dataset, ItemDataset } from "./data/index.js";
