@@ -75,6 +75,6 @@ export { seedEverything } from "./tensor/seed.js";
 export { tf } from "./tensor/tf.js";
 export type { Tensor } from "./tensor/tf.js";
 export { Trainer } from "./trainer/trainer.js";
-export type { FitOptions } from "./trainer/trainer.js";
+export type { EvaluateOptions, FitOptions, PredictOptions } from "./trainer/trainer.js";
 export type { FitResult } from "./trainer/fitResult.js";
 export type { TrainerOptions } from "./trainer/options.js";
