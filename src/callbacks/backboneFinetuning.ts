@@ -11,7 +11,7 @@ import { BaseFinetuning } from "./baseFinetuning.js";
 export interface BackboneFinetuningOptions {
   readonly unfreezeBackboneAtEpoch?: number;
   /** What the backbone's rate is multiplied by in an epoch; 2 without it. It is given the epoch, counted from 1. */
-  readonly lambdaFunc?: (epoch: number) => number;
+  readonly lambdaFunc?: ((epoch: number) => number) | null;
   /** The first rate of the backbone, as a part of the first group's. */
   readonly backboneInitialRatioLr?: number;
   /** The first rate of the backbone itself. */
@@ -28,7 +28,7 @@ export interface BackboneFinetuningOptions {
 
 /** Trains a module's head first and its `backbone` from an epoch on: Lightning's BackboneFinetuning. */
 export class BackboneFinetuning extends BaseFinetuning {
-  readonly #options: Required<BackboneFinetuningOptions>;
+  readonly #options: Required<BackboneFinetuningOptions> & { readonly lambdaFunc: (epoch: number) => number };
   #previousLr: number | null = null;
   #tell: (message: string) => void = () => undefined;
 
@@ -36,7 +36,6 @@ export class BackboneFinetuning extends BaseFinetuning {
     super();
     this.#options = {
       unfreezeBackboneAtEpoch: 10,
-      lambdaFunc: () => 2,
       backboneInitialRatioLr: 0.1,
       backboneInitialLr: null,
       shouldAlign: true,
@@ -45,6 +44,7 @@ export class BackboneFinetuning extends BaseFinetuning {
       verbose: false,
       rounding: 12,
       ...options,
+      lambdaFunc: options.lambdaFunc ?? ((): number => 2),
     };
   }
 

@@ -108,7 +108,7 @@ export const BUILT_IN_CALLBACKS: readonly AnyClassEntry[] = [
     args: backboneFinetuningArgs,
     load: async () => {
       const { BackboneFinetuning } = await import("../callbacks/backboneFinetuning.js");
-      return ({ lambda_func: _, ...args }) => new BackboneFinetuning(camelKeys(args));
+      return (args) => new BackboneFinetuning(camelKeys(args));
     },
   },
   {

@@ -77,13 +77,18 @@ class Net extends LightningModule<readonly [Tensor]> {
   }
 }
 
+function partsOf(module: LightningModule): Net["parts"] {
+  if (module instanceof Net) return module.parts;
+  throw new Error("another module");
+}
+
 class Milestones extends BaseFinetuning {
   override freezeBeforeTraining(module: LightningModule): void {
-    const { linear, norm, last } = (module as Net).parts;
+    const { linear, norm, last } = partsOf(module);
     BaseFinetuning.freeze([linear, norm, last], { trainBn: false });
   }
   override finetuneFunction(module: LightningModule, epoch: number, optimizer: Optimizer): void {
-    const { linear, norm, last } = (module as Net).parts;
+    const { linear, norm, last } = partsOf(module);
     if (epoch === 1) BaseFinetuning.unfreezeAndAddParamGroup(last, optimizer, { lr: 0.02 });
     if (epoch === 2) BaseFinetuning.unfreezeAndAddParamGroup([linear, norm], optimizer, { initialDenomLr: 5 });
   }
