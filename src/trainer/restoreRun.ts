@@ -51,6 +51,12 @@ export async function restoreRun(parts: RestoreParts): Promise<RestoredRun> {
   await prepareRestore(run, checkpoint);
   await restoreOptimizers(run, checkpoint, stage, parts.warn);
   restoreLoops(run.fitLoop, checkpoint.loops ?? new PyDict());
+  if (hasLoaderStates(checkpoint)) {
+    parts.warn(
+      "the checkpoint has the state of a stateful DataLoader (combined_loader), which only Lightning can use: the data " +
+        "goes on after as many batches as were trained, and the next checkpoints will not have it",
+    );
+  }
   const ltrain = checkpoint.ltrain === null ? null : await readLtrain(checkpoint.ltrain);
 
   for (const [variable, value] of writes) run.executor.write(variable, value);
@@ -74,6 +80,14 @@ async function prepareRestore(run: FitRun, { callbacks }: Checkpoint): Promise<v
     const place = `${callback.constructor.name}.prepareRestore`;
     await userCode(place, () => callback.prepareRestore?.(run.fitLoop, run.module, state));
   }
+}
+
+/** Lightning keeps what a loader's own state_dict gave; a file of ours has none, for a plain loader refuses it. */
+function hasLoaderStates({ loops }: Checkpoint): boolean {
+  const fitLoop = loops?.get("fit_loop");
+  const own = fitLoop instanceof PyDict ? fitLoop.get("state_dict") : null;
+  const states = own instanceof PyDict ? own.get("combined_loader") : null;
+  return Array.isArray(states) && states.length > 0;
 }
 
 /** Metrics that the file has only as a ModelCheckpoint's current score: a scheduler may watch the same. */

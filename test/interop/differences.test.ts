@@ -87,7 +87,13 @@ peerTest(
       expect(again.batches.slice(0, 2)).toEqual(whole.batches.slice(0, 2)); // and never those of 3 and 4
       expect(again.batches.slice(2)).toEqual(whole.batches.slice(PER_EPOCH));
 
-      expectClose(lossesOf(await ltrain(config(ours), ours, half)), whole.losses.slice(3));
+      const stateful = 'checkpoint["loops"]["fit_loop"]["state_dict"]["combined_loader"] = [{"yielded": 3}]';
+      const edited = await editedByTorch(half, join(folder, "stateful.ckpt"), stateful);
+      for (const from of [half, edited]) {
+        const resumed = await ltrain(config(ours), ours, from);
+        expectClose(lossesOf(resumed), whole.losses.slice(3));
+        expect(resumed.stderr.includes("the state of a stateful DataLoader")).toBe(from === edited);
+      }
       const shuffled = config(ours, { shuffle: true });
       const unbroken = lossesOf(await ltrain(shuffled, ours));
       const ownHalf = join(ours, AFTER_THREE_STEPS);
