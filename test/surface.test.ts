@@ -171,15 +171,6 @@ test("the command line has exactly these commands and options", () => {
        "--force",
        "--json",
      ],
-     "report": [
-       "--output",
-       "--metric",
-       "--log",
-       "--smooth",
-       "--no-weights",
-       "--force",
-       "--json",
-     ],
      "predict": [
        "--output",
        "--format",
@@ -196,6 +187,15 @@ test("the command line has exactly these commands and options", () => {
        "--dump-graph",
        "--json",
        "--quiet",
+     ],
+     "report": [
+       "--output",
+       "--metric",
+       "--log",
+       "--smooth",
+       "--no-weights",
+       "--force",
+       "--json",
      ],
      "resume": [
        "--config",

@@ -109,12 +109,17 @@ function addTrain(program: Command, terminal: Terminal, done: (exitCode: number)
   });
 }
 
+type ResumeOptions = RunOptions & { readonly plan?: boolean; readonly allowDataChange?: boolean };
+
 function addResume(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
   const resume = program
     .command("resume")
     .description("go on with a run where its checkpoint left it; the config is in the checkpoint")
     .usage("[CKPT or run folder] [options] [--key.of.config VALUE ...]");
-  addRequeue(addRunOptions(resume)).action(async (options: RunOptions) => {
+  addRequeue(addRunOptions(resume))
+    .option("--plan", "show what would be restored, what has changed and what comes next, and do nothing")
+    .option("--allow-data-change", "go on with training data that is not what it was");
+  resume.action(async (options: ResumeOptions) => {
     const { overrides, words } = splitOverrides(resume.args);
     if (words.length > 1) {
       throw new LtrainError("usage.invalid", `resume takes one checkpoint or folder, and got ${words.join(", ")}`);

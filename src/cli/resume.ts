@@ -1,6 +1,7 @@
 import { basename, dirname, resolve } from "node:path";
 import type { RunFolder } from "../config/classEntry.js";
 import type { Config } from "../config/config.js";
+import { kindOfChange } from "../config/changeKinds.js";
 import { configChanges, describeChange } from "../config/configChanges.js";
 import { printConfig } from "../config/printConfig.js";
 import { display } from "../config/userModule.js";
@@ -10,6 +11,10 @@ import { configOfCheckpoint, readCheckpointStart } from "./checkpointConfig.js";
 import { moreOf, runFit } from "./fit.js";
 import { writeEvent } from "./jsonEvents.js";
 import { newestRunRoot } from "./runRoot.js";
+import { planText } from "./planText.js";
+import { jsonText } from "./printable.js";
+import type { PlanParts } from "./resumePlan.js";
+import { planResume, refusalOf } from "./resumePlan.js";
 import { commandLine } from "./shellWords.js";
 import { findSoundCheckpoint } from "./soundCheckpoint.js";
 import type { TrainArguments } from "./train.js";
@@ -20,6 +25,10 @@ import { plural } from "./units.js";
 export interface ResumeArguments extends TrainArguments {
   /** A checkpoint, a run folder, or nothing: the newest run. */
   readonly ckpt?: string;
+  /** Show what would be done, and do nothing. */
+  readonly plan?: boolean;
+  /** Go on with training data that has changed. */
+  readonly allowDataChange?: boolean;
 }
 
 /** `ltrain resume`: the run in a checkpoint goes on where it stopped. Gives the exit code. */
@@ -35,23 +44,46 @@ export async function runResume(args: ResumeArguments, terminal: Terminal): Prom
   const say = (line: string): void => {
     if (!args.quiet) terminal.stderr.write(`${line}\n`);
   };
+  const runFolder = start.config === null ? undefined : ownRunFolder(start.path, resolved.config, start.config);
+  if (args.plan === true) {
+    const isDone = isFinished(start, resolved.config);
+    return showPlan({ found, start, resolved, runFolder, isFinished: isDone }, args, terminal);
+  }
   if (start.config !== null) tellChanges(start.config, resolved.config, say);
   if (isFinished(start, resolved.config)) {
     tellFinished(start, resolved.config, args, terminal);
     return 0;
   }
-  const runFolder = start.config === null ? undefined : ownRunFolder(start.path, resolved.config, start.config);
-  return runFit(
-    resolved,
-    { ...fitSetup(args), ckptPath: start.path, isVerified: true, ...(runFolder === undefined ? {} : { runFolder }) },
-    terminal,
-  );
+  const setup = {
+    ...fitSetup(args),
+    ckptPath: start.path,
+    isVerified: true,
+    allowDataChange: args.allowDataChange ?? false,
+    ...(runFolder === undefined ? {} : { runFolder }),
+  };
+  return runFit(resolved, setup, terminal);
+}
+
+/** `--plan`: what would be done; what cannot be done is the error it would be. */
+async function showPlan(
+  parts: PlanParts,
+  { json, allowDataChange }: ResumeArguments,
+  terminal: Terminal,
+): Promise<number> {
+  const plan = await planResume(parts, allowDataChange ?? false);
+  terminal.stdout.write(json ? `${jsonText(plan, 2)}\n` : planText(plan));
+  const refusal = refusalOf(plan);
+  if (refusal !== null) throw refusal;
+  return 0;
 }
 
 /** What goes on differently from before; what the checkpoint decides anyway is said too. */
 function tellChanges(before: Readonly<Record<string, unknown>>, after: Config, say: (line: string) => void): void {
   const changes = configChanges({ ...before, ckpt_path: null }, { ...after, ckpt_path: null });
-  for (const change of changes) say(`changed  ${describeChange(change)}`);
+  for (const change of changes) {
+    const note = kindOfChange(change) === "harmless" ? "" : " (changes the mathematics)";
+    say(`changed  ${describeChange(change)}${note}`);
+  }
   if (changes.some(({ key }) => /^(model|optimizer|lr_scheduler)\.init_args\./.test(key))) {
     say("note: optimizer and scheduler state, learning rates included, are restored from the checkpoint");
   }

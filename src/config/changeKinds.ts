@@ -1,0 +1,55 @@
+import type { ConfigChange } from "./configChanges.js";
+import type { TrainerOption } from "./trainerOptions.js";
+
+/** What a changed key does to a run that goes on: nothing to its numbers, or something. */
+export type ChangeKind = "harmless" | "changes-the-mathematics";
+
+/** How far, how fast, how loud and where to; or what is computed. */
+const TRAINER_KINDS: Readonly<Record<TrainerOption, ChangeKind>> = {
+  accelerator: "changes-the-mathematics", // another device gives other last bits
+  engine: "changes-the-mathematics",
+  deterministic: "harmless",
+  precision: "changes-the-mathematics",
+  max_epochs: "harmless",
+  max_steps: "harmless",
+  limit_train_batches: "changes-the-mathematics",
+  limit_val_batches: "changes-the-mathematics", // what is best, and schedules that watch a metric
+  limit_test_batches: "harmless",
+  limit_predict_batches: "harmless",
+  fast_dev_run: "changes-the-mathematics",
+  check_val_every_n_epoch: "changes-the-mathematics",
+  num_sanity_val_steps: "harmless",
+  accumulate_grad_batches: "changes-the-mathematics",
+  gradient_clip_val: "changes-the-mathematics",
+  gradient_clip_algorithm: "changes-the-mathematics",
+  log_every_n_steps: "harmless",
+  verify_checkpoints: "harmless",
+  async_checkpoints: "harmless",
+  on_disk_full: "harmless",
+  enable_checkpointing: "harmless",
+  enable_progress_bar: "harmless",
+  enable_model_summary: "harmless",
+  default_root_dir: "harmless",
+};
+
+/** Arguments of data modules that say how batches are made, and not of what. */
+const HARMLESS_DATA = new Set(["num_workers", "prefetch_factor", "persistent_workers", "pin_memory"]);
+
+/** Callbacks that end or change training; the others watch, save and draw. */
+const STEERING = /EarlyStopping|Timer|GradientAccumulationScheduler|StochasticWeightAveraging|WeightAveraging|Lambda/;
+
+/** What a change does; of what is not known to be harmless it is said that it changes the mathematics. */
+export function kindOfChange({ key, before, after }: ConfigChange): ChangeKind {
+  const [section = "", name = "", ...rest] = key.split(".");
+  if (section === "trainer") return trainerKind(name, [before, after]);
+  if (section === "data" && name === "init_args" && HARMLESS_DATA.has(rest[0] ?? "")) return "harmless";
+  // Weights come from the checkpoint, and random numbers go on from there.
+  if (section === "seed_everything" || section === "ckpt_path") return "harmless";
+  return key === "model.init_from" || key.startsWith("model.init_from.") ? "harmless" : "changes-the-mathematics";
+}
+
+function trainerKind(name: string, values: readonly unknown[]): ChangeKind {
+  if (name === "logger") return "harmless";
+  if (name === "callbacks") return STEERING.test(JSON.stringify(values)) ? "changes-the-mathematics" : "harmless";
+  return Object.hasOwn(TRAINER_KINDS, name) ? TRAINER_KINDS[name as TrainerOption] : "changes-the-mathematics";
+}
