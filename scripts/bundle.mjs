@@ -143,12 +143,15 @@ async function writeSample(path) {
   const { torchCheckpointIO, emptyCheckpoint } = await load("checkpoint/index.js");
   const { PyDict, PyFloat } = await load("pickle/values.js");
   const { storedTensor } = await load("storage/storedTensor.js");
-  const tensor = storedTensor({ dtype: "float32", shape: [2, 2], bytes: new Uint8Array(16) });
+  const tensors = [[2, 2], [4], [], [1, 2, 2], [1, 2, 1, 2]].map((shape, index) => {
+    const bytes = new Uint8Array(shape.length === 0 ? 4 : 16);
+    return [`layer.${index}.weight`, storedTensor({ dtype: "float32", shape, bytes })];
+  });
   await torchCheckpointIO().save(
     {
       ...emptyCheckpoint(),
       lightningVersion: "2.6.6",
-      stateDict: { tensors: new Map([["layer.weight", tensor]]), versions: new Map([["", 1]]) },
+      stateDict: { tensors: new Map(tensors), versions: new Map([["", 1]]) },
       hyperParameters: { name: "kwargs", values: PyDict.from({ lr: new PyFloat(0.1) }) },
     },
     path,

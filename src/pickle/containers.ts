@@ -1,6 +1,6 @@
 import type { Instruction, PickleMachine } from "./machine.js";
 import type { OpcodeName } from "./opcodes.js";
-import { PyDict, PyObject, PySet, PyTuple } from "./values.js";
+import { PyDict, PyGlobal, PyObject, PySet, PyTuple } from "./values.js";
 import type { PyValue } from "./values.js";
 
 const EMPTY_TUPLE = new PyTuple([]);
@@ -8,6 +8,11 @@ const EMPTY_TUPLE = new PyTuple([]);
 /** Tuples, lists, dicts and sets, and what goes into them. */
 export const CONTAINERS: Partial<Record<OpcodeName, Instruction>> = {
   MARK: (m) => {
+    const { shortcut } = m.options;
+    if (shortcut !== undefined && !m.atMark) {
+      const callable = m.stack[m.stack.length - 1];
+      if (callable instanceof PyGlobal && shortcut(m, callable)) return;
+    }
     m.mark();
   },
   POP: (m) => {

@@ -1,7 +1,7 @@
 import { LtrainError } from "../errors.js";
 import { keyPath } from "./keyPath.js";
+import { Memo } from "./memo.js";
 import { opcodeName, OPCODES } from "./opcodes.js";
-import { recalledNumbers } from "./recalled.js";
 import { decodeUtf8 } from "./utf8.js";
 import { MAX_KEY_PARTS, PyGlobal, PyTuple } from "./values.js";
 import type { PyValue } from "./values.js";
@@ -15,7 +15,14 @@ export interface MachineOptions {
   readonly name: string;
   readonly persistentLoad: ((id: PyValue) => PyValue) | undefined;
   readonly findClass: ((global: PyGlobal) => Rebuild | undefined) | undefined;
+  readonly shortcut: Shortcut | undefined;
 }
+
+/**
+ * Reads, from behind the MARK of a call's arguments to behind its REDUCE, what would take twenty opcodes one by one.
+ * False, with nothing changed, when it is not what is known, or not right: then each opcode is run.
+ */
+export type Shortcut = (machine: PickleMachine, callable: PyGlobal) => boolean;
 
 /** What one opcode does to the machine. */
 export type Instruction = (machine: PickleMachine) => void;
@@ -25,9 +32,6 @@ const MAX_LINE_BYTES = 1 << 20;
 /** A call may copy its argument, so a short file could copy a long list for ever; what it copies is counted against its own length. */
 const COPIES_PER_BYTE = 4;
 const FREE_COPIES = 10_000;
-
-/** From this size on it pays to look first which of its values a pickle asks for again. */
-const LARGE_PICKLE = 1 << 20;
 
 const DAMAGED = "the file may be damaged or cut short; compare it with the original";
 
@@ -63,6 +67,7 @@ export class PickleMachine {
   readonly globals = new Map<string, PyGlobal>();
   readonly rebuilders = new Map<PyGlobal, Rebuild | null>();
   readonly options: MachineOptions;
+  readonly memo: Memo;
   protocol = 0;
   /** The next byte to read. */
   at: number;
@@ -71,12 +76,6 @@ export class PickleMachine {
   readonly #view: DataView;
   readonly #buffer: Buffer;
   readonly #marks: number[] = [];
-  readonly #memo: PyValue[] = [];
-  /** Indices that are larger than the file has bytes: a lie, or somebody's odd numbering. */
-  readonly #farMemo = new Map<number, PyValue>();
-  #memoSize = 0;
-  /** A bit for each memo number that is asked for; undefined when all are kept. */
-  readonly #recalled: Uint8Array | undefined;
   /** Below this height the stack belongs to an enclosing mark. */
   #floor = 0;
   #copies = 0;
@@ -88,7 +87,7 @@ export class PickleMachine {
     this.opcodeAt = options.start;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#recalled = bytes.byteLength < LARGE_PICKLE ? undefined : recalledNumbers(bytes, options.start);
+    this.memo = new Memo(bytes, options.start);
   }
 
   /** Run to STOP; what is on top of the stack then is the value. */
@@ -144,19 +143,11 @@ export class PickleMachine {
   }
 
   /** Remember the top of the stack under `index`; `undefined` takes the next free one, as MEMOIZE does. */
-  remember(index: number = this.#memoSize): void {
-    const value = this.top();
-    if (index < this.bytes.length) {
-      if (this.#memo[index] === undefined) this.#memoSize += 1;
-      const isKept = this.#recalled === undefined || ((this.#recalled[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
-      this.#memo[index] = isKept ? value : null;
-    } else {
-      if (!this.#farMemo.has(index)) this.#memoSize += 1;
-      this.#farMemo.set(index, value);
-    }
+  remember(index: number = this.memo.size): void {
+    this.memo.set(index, this.top());
   }
   recall(index: number): void {
-    const value = index < this.bytes.length ? this.#memo[index] : this.#farMemo.get(index);
+    const value = this.memo.get(index);
     if (value === undefined) throw this.malformed(`asks for memo ${index}, which was never set`);
     this.stack.push(value);
   }
@@ -194,6 +185,10 @@ export class PickleMachine {
     const text = decodeUtf8(this.#buffer, at, at + length);
     if (text === undefined) throw this.malformed("has text that is not UTF-8");
     return text;
+  }
+  /** Bytes as characters of their numbers. */
+  latin1(start: number, end: number): string {
+    return this.#buffer.toString("latin1", start, end);
   }
   /** The bytes up to the next newline, which is skipped. */
   line(): Uint8Array {

@@ -2,14 +2,14 @@ import { LtrainError } from "../errors.js";
 import { ATOMS } from "./atoms.js";
 import { CONTAINERS } from "./containers.js";
 import { depthOf, MAX_DEPTH } from "./depth.js";
-import type { Instruction, Rebuild } from "./machine.js";
+import type { Instruction, Rebuild, Shortcut } from "./machine.js";
 import { PickleMachine } from "./machine.js";
 import { OBJECTS } from "./objects.js";
 import type { OpcodeName } from "./opcodes.js";
 import { OPCODES } from "./opcodes.js";
 import type { PyGlobal, PyValue } from "./values.js";
 
-export type { Rebuild } from "./machine.js";
+export type { PickleMachine, Rebuild, Shortcut } from "./machine.js";
 export { PickleCutShort } from "./machine.js";
 
 /** What a pickle is read with; without these a persistent id is an error and every foreign call stays symbolic. */
@@ -18,6 +18,8 @@ export interface UnpickleOptions {
   readonly persistentLoad?: (id: PyValue) => PyValue;
   /** How calls of a class or function are rebuilt, undefined to keep them as PyObjects; asked once per name. */
   readonly findClass?: (global: PyGlobal) => Rebuild | undefined;
+  /** Reads calls that come a hundred thousand times in one go. */
+  readonly shortcut?: Shortcut;
   /** Where the pickle begins; other things may lie before and after it. */
   readonly start?: number;
   /** What the bytes are called in errors: "archive/data.pkl". */
@@ -50,6 +52,7 @@ export function readPickle(bytes: Uint8Array, options: UnpickleOptions = {}): Un
     name,
     persistentLoad: options.persistentLoad,
     findClass: options.findClass,
+    shortcut: options.shortcut,
   });
   let value: PyValue;
   try {

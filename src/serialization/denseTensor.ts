@@ -55,6 +55,21 @@ export function denseTensor(
   return tensor;
 }
 
+/** The same of parts that are whole numbers already; undefined where the storage's class does not tell the dtype. */
+export function denseTensorAt(
+  { storageClass, storage, location }: PyStorage,
+  storageOffset: number,
+  shape: readonly number[],
+  stride: readonly number[],
+  requiresGrad: boolean,
+): StoredTensor | undefined {
+  const dtype = STORAGE_DTYPES.get(storageClass.name);
+  if (dtype === undefined) return undefined;
+  const tensor = new StoredTensor({ dtype, shape, stride, storageOffset, storage, requiresGrad, device: location });
+  checkInside(tensor);
+  return tensor;
+}
+
 /** A whole number that is not negative. */
 export function count(value: PyValue | undefined, what: string): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {

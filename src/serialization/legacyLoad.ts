@@ -8,7 +8,7 @@ import type { PyValue } from "../pickle/values.js";
 import type { Storage } from "../storage/storedTensor.js";
 import { PickleStream } from "./pickleStream.js";
 import { partOfStorage } from "./sourceStorage.js";
-import { foreignStorage, readStorageId } from "./storageLoader.js";
+import { foreignStorage, readStorageId } from "./archiveStorages.js";
 import { findTorchClass } from "./torchGlobals.js";
 import { storageItemSize } from "./torchStorage.js";
 

@@ -4,7 +4,7 @@ import { asItems } from "../pickle/convert.js";
 import { PyDict, PyGlobal, PyObject } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import { StoredTensor } from "../storage/storedTensor.js";
-import { storageLoader } from "./storageLoader.js";
+import { ArchiveStorages } from "./archiveStorages.js";
 import type { TorchArchive } from "./torchArchive.js";
 import { findTorchClass } from "./torchGlobals.js";
 
@@ -46,9 +46,10 @@ export async function loadScript(archive: TorchArchive): Promise<ScriptFile> {
 
 /** `data.pkl` with its storages in `data/`, `constants.pkl` with its own in `constants/`. */
 async function readRecord(archive: TorchArchive, name: "data" | "constants"): Promise<Unpickled> {
+  const storages = new ArchiveStorages((key) => archive.record(`${name}/${key}`), archive.byteOrder);
   return readPickle(await archive.bytes(`${name}.pkl`), {
     name: `${archive.prefix}/${name}.pkl`,
-    persistentLoad: storageLoader((key) => archive.record(`${name}/${key}`), archive.byteOrder),
+    persistentLoad: (id) => storages.load(id),
     findClass: findTorchClass,
   });
 }

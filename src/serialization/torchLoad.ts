@@ -5,9 +5,10 @@ import type { PyGlobal, PyValue } from "../pickle/values.js";
 import { openZip } from "../zip/zipReader.js";
 import { detectFormat } from "./format.js";
 import type { DetectedFormat } from "./format.js";
-import { storageLoader } from "./storageLoader.js";
+import { ArchiveStorages } from "./archiveStorages.js";
 import { openTorchArchive, storageBytesOf } from "./torchArchive.js";
 import type { TorchArchive } from "./torchArchive.js";
+import { tensorCallReader } from "./tensorCall.js";
 import { findTorchClass } from "./torchGlobals.js";
 import { isWeightsOnlyGlobal } from "./weightsOnly.js";
 
@@ -65,9 +66,11 @@ export async function torchLoad(source: ByteSource, detected?: DetectedFormat): 
 }
 
 async function loadZip(archive: TorchArchive): Promise<TorchFile> {
+  const storages = new ArchiveStorages((key) => archive.record(`data/${key}`), archive.byteOrder);
   const read = readPickle(await archive.bytes("data.pkl"), {
     name: `${archive.prefix}/data.pkl`,
-    persistentLoad: storageLoader((key) => archive.record(`data/${key}`), archive.byteOrder),
+    persistentLoad: (id) => storages.load(id),
+    shortcut: tensorCallReader((...parts) => storages.open(...parts)),
     findClass: findTorchClass,
   });
   const { value, protocol } = read;

@@ -1,4 +1,5 @@
 import { LtrainError } from "../errors.js";
+import type { ByteSource } from "../io/byteSource.js";
 import type { ArchiveEnd } from "./endRecord.js";
 import {
   decodeName,
@@ -10,18 +11,20 @@ import {
   viewOf,
   ZIP64_EXTRA,
 } from "./records.js";
-import type { DirectoryRecord } from "./zipEntry.js";
+import type { RecordsFile } from "./zipEntry.js";
+import { ZipEntry } from "./zipEntry.js";
 
 /** DEFLATE grows what it cannot compress by a few bytes in a thousand; a record that grew more than this lies about its length. */
 const MAX_PACKED_GROWTH = 2;
 /** What a stream costs however little is in it, with room for writers that flush often. */
 const FREE_PACKED_BYTES = 4096;
 
-/** The records of a central directory, in its order; none overlaps another or the directory. */
-export function readDirectory(bytes: Uint8Array, end: ArchiveEnd): DirectoryRecord[] {
+/** The records of a central directory, in its order; none overlaps another or the directory. Their bytes are in `source`. */
+export function readDirectory(bytes: Uint8Array, end: ArchiveEnd, source: ByteSource): ZipEntry[] {
+  const file: RecordsFile = { source, hasChecksums: false };
   const view = viewOf(bytes);
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const records: DirectoryRecord[] = [];
+  const records: ZipEntry[] = [];
   let at = 0;
   while (records.length < end.entryCount) {
     const place = end.offset + at;
@@ -37,7 +40,8 @@ export function readDirectory(bytes: Uint8Array, end: ArchiveEnd): DirectoryReco
     const extraLength = view.getUint16(at + 30, true);
     const next = at + DIRECTORY_ENTRY.byteLength + nameLength + extraLength + view.getUint16(at + 32, true);
     if (next > bytes.byteLength) throw malformed(`the directory record at byte ${place} reaches beyond the directory`);
-    records.push(readRecord(buffer, view, at, place));
+    if (view.getUint32(at + 16, true) !== 0) file.hasChecksums = true;
+    records.push(readRecord(file, buffer, view, at, place, records.length));
     at = next;
   }
   if (at !== bytes.byteLength) {
@@ -49,7 +53,14 @@ export function readDirectory(bytes: Uint8Array, end: ArchiveEnd): DirectoryReco
   return records;
 }
 
-function readRecord(buffer: Buffer, view: DataView, at: number, place: number): DirectoryRecord {
+function readRecord(
+  file: RecordsFile,
+  buffer: Buffer,
+  view: DataView,
+  at: number,
+  place: number,
+  index: number,
+): ZipEntry {
   const nameLength = view.getUint16(at + 28, true);
   const nameStart = at + DIRECTORY_ENTRY.byteLength;
   const name = decodeName(buffer, nameStart, nameStart + nameLength);
@@ -81,7 +92,8 @@ function readRecord(buffer: Buffer, view: DataView, at: number, place: number): 
       `record "${name}" (directory byte ${place}) has ${compressedLength} compressed bytes for the ${byteLength} it says it holds`,
     );
   }
-  return { name, nameLength, method, crc32: view.getUint32(at + 16, true), byteLength, compressedLength, offset };
+  const crc32 = view.getUint32(at + 16, true);
+  return new ZipEntry(file, { name, nameLength, method, crc32, byteLength, compressedLength, offset }, index);
 }
 
 /** The 64-bit numbers of the zip64 block, one after the other; which ones there are depends on what is saturated. */
@@ -107,7 +119,7 @@ function zip64Numbers(view: DataView, start: number, end: number): { next(): num
 }
 
 /** Overlapping records are how a small file pretends to be a large one. */
-function refuseOverlaps(records: readonly DirectoryRecord[], directoryOffset: number): void {
+function refuseOverlaps(records: readonly ZipEntry[], directoryOffset: number): void {
   const inOrder = records.every((record, i) => i === 0 || (records[i - 1]?.offset ?? 0) <= record.offset);
   const byOffset = inOrder ? records : records.slice().sort((a, b) => a.offset - b.offset);
   let free = 0;

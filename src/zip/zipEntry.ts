@@ -10,6 +10,7 @@ import { decodeName, LOCAL_HEADER, METHODS, viewOf } from "./records.js";
 /** What the central directory says of a record. */
 export interface DirectoryRecord {
   readonly name: string;
+  /** Of the name, in bytes. */
   readonly nameLength: number;
   readonly method: number;
   readonly crc32: number;
@@ -17,6 +18,20 @@ export interface DirectoryRecord {
   readonly compressedLength: number;
   /** Of the local header. */
   readonly offset: number;
+}
+
+/** What the records of an archive have in common. */
+export interface RecordsFile {
+  readonly source: ByteSource;
+  /** torch can be told to write no checksums; then every one of them is 0. Known when the directory has been read. */
+  hasChecksums: boolean;
+}
+
+/** What is found out about a record when its bytes are read. */
+interface Found {
+  payload?: number;
+  inflated?: WeakRef<Uint8Array>;
+  cursor?: InflateCursor;
 }
 
 /** DEFLATE makes at most this many bytes of one: a longer promise is a lie. */
@@ -28,40 +43,36 @@ const SMALL_RECORD = 1 << 16;
 /** A compressed record up to this size is unpacked at once; a larger one piece by piece, whatever it claims to hold. */
 const UNPACKED_AT_ONCE = 1 << 26;
 
-/** One record of a zip archive; its bytes are read when asked for. */
+/** One record of a zip archive; its bytes are read when asked for. There can be a hundred thousand: it is kept small. */
 export class ZipEntry {
-  readonly #source: ByteSource;
-  readonly #record: DirectoryRecord;
-  readonly #hasChecksum: boolean;
-  #payload: number | undefined;
-  #inflated: WeakRef<Uint8Array> | undefined;
-  #cursor: InflateCursor | undefined;
+  readonly name: string;
+  readonly nameLength: number;
+  /** Its place in the directory. */
+  readonly index: number;
+  readonly method: number;
+  readonly byteLength: number;
+  readonly compressedLength: number;
+  /** Of the record's local header in the file. */
+  readonly offset: number;
+  readonly #file: RecordsFile;
+  readonly #crc32: number;
+  #known: Found | undefined;
 
-  constructor(source: ByteSource, record: DirectoryRecord, hasChecksum: boolean) {
-    this.#source = source;
-    this.#record = record;
-    this.#hasChecksum = hasChecksum;
+  constructor(file: RecordsFile, record: DirectoryRecord, index: number) {
+    this.name = record.name;
+    this.index = index;
+    this.method = record.method;
+    this.byteLength = record.byteLength;
+    this.compressedLength = record.compressedLength;
+    this.offset = record.offset;
+    this.#file = file;
+    this.#crc32 = record.crc32;
+    this.nameLength = record.nameLength;
   }
 
-  get name(): string {
-    return this.#record.name;
-  }
-  get method(): number {
-    return this.#record.method;
-  }
   /** null when the writer left out all checksums. */
   get crc32(): number | null {
-    return this.#hasChecksum ? this.#record.crc32 : null;
-  }
-  get byteLength(): number {
-    return this.#record.byteLength;
-  }
-  get compressedLength(): number {
-    return this.#record.compressedLength;
-  }
-  /** Of the record's local header in the file. */
-  get offset(): number {
-    return this.#record.offset;
+    return this.#file.hasChecksums ? this.#crc32 : null;
   }
   /** Whether its bytes lie in the file as they are. */
   get stored(): boolean {
@@ -89,54 +100,54 @@ export class ZipEntry {
   /** All of the content in pieces, its checksum verified at the end; a piece is good until the next one is asked for. */
   async *chunks(): AsyncGenerator<Uint8Array> {
     if (Math.max(this.byteLength, this.compressedLength) <= SMALL_RECORD) yield await this.bytes();
-    else yield* recordChunks(this.#source, this);
+    else yield* recordChunks(this.#file.source, this);
   }
 
   /** Fill `target` with the content from `start` on. Nothing is verified: whoever copies a record sums up what passes. */
   async readInto(target: Uint8Array, start: number): Promise<void> {
     const end = start + target.byteLength;
-    if (!this.stored || this.#source.readInto === undefined) {
+    if (!this.stored || this.#file.source.readInto === undefined) {
       target.set(await this.read(start, end));
       return;
     }
     if (!(start >= 0 && end <= this.byteLength)) {
       throw new RangeError(`bytes ${start} to ${end} of record "${this.name}", which has ${this.byteLength}`);
     }
-    await this.#source.readInto(target, (await this.payloadOffset()) + start);
+    await this.#file.source.readInto(target, (await this.payloadOffset()) + start);
   }
 
   async #readPacked(start: number, end: number): Promise<Uint8Array> {
     this.checkPacking();
     if (this.byteLength <= UNPACKED_AT_ONCE) return (await this.#inflate()).subarray(start, end);
-    this.#cursor ??= new InflateCursor(() => recordChunks(this.#source, this));
-    return this.#cursor.read(start, end);
+    this.#found.cursor ??= new InflateCursor(() => recordChunks(this.#file.source, this));
+    return this.#found.cursor.read(start, end);
   }
 
   async #readRange(start: number, end: number): Promise<Uint8Array> {
     const payload = await this.payloadOffset();
-    return this.#source.read(payload + start, payload + end);
+    return this.#file.source.read(payload + start, payload + end);
   }
 
   /** Where the content begins in the file: behind the local header, whose lengths the directory does not know. */
   async payloadOffset(): Promise<number> {
-    this.#payload ??= this.#locate(
-      await this.#source.read(this.offset, this.offset + LOCAL_HEADER.byteLength + this.#record.nameLength),
+    this.#found.payload ??= this.#locate(
+      await this.#file.source.read(this.offset, this.offset + LOCAL_HEADER.byteLength + this.nameLength),
     );
-    return this.#payload;
+    return this.#found.payload;
   }
 
   async #readPayload(): Promise<Uint8Array> {
     const length = this.compressedLength;
-    if (this.#payload === undefined && length <= SMALL_RECORD) {
-      const headerLength = LOCAL_HEADER.byteLength + this.#record.nameLength;
-      const end = Math.min(this.offset + headerLength + EXTRA_GUESS + length, this.#source.byteLength);
-      const bytes = await this.#source.read(this.offset, end);
-      this.#payload = this.#locate(bytes);
-      const start = this.#payload - this.offset;
+    if (this.#found.payload === undefined && length <= SMALL_RECORD) {
+      const headerLength = LOCAL_HEADER.byteLength + this.nameLength;
+      const end = Math.min(this.offset + headerLength + EXTRA_GUESS + length, this.#file.source.byteLength);
+      const bytes = await this.#file.source.read(this.offset, end);
+      this.#found.payload = this.#locate(bytes);
+      const start = this.#found.payload - this.offset;
       if (start + length <= bytes.byteLength) return bytes.subarray(start, start + length);
     }
     const payload = await this.payloadOffset();
-    return this.#source.read(payload, payload + length);
+    return this.#file.source.read(payload, payload + length);
   }
 
   #locate(header: Uint8Array): number {
@@ -146,16 +157,16 @@ export class ZipEntry {
     const nameLength = view.getUint16(26, true);
     const bytes = Buffer.from(header.buffer, header.byteOffset, header.byteLength);
     const name = decodeName(bytes, LOCAL_HEADER.byteLength, LOCAL_HEADER.byteLength + nameLength);
-    if (nameLength !== this.#record.nameLength || name !== this.name) {
+    if (nameLength !== this.nameLength || name !== this.name) {
       throw this.malformed("has another name in its local header than in the directory");
     }
     if (view.getUint16(8, true) !== this.method) {
       throw this.malformed("is compressed one way in its local header and another way in the directory");
     }
     const payload = this.offset + LOCAL_HEADER.byteLength + nameLength + view.getUint16(28, true);
-    if (payload + this.compressedLength > this.#source.byteLength) {
+    if (payload + this.compressedLength > this.#file.source.byteLength) {
       throw this.malformed(
-        `needs ${this.compressedLength} bytes from byte ${payload}, but the file ends at byte ${this.#source.byteLength}`,
+        `needs ${this.compressedLength} bytes from byte ${payload}, but the file ends at byte ${this.#file.source.byteLength}`,
       );
     }
     return payload;
@@ -177,7 +188,7 @@ export class ZipEntry {
   }
 
   async #inflate(): Promise<Uint8Array> {
-    const known = this.#inflated?.deref();
+    const known = this.#found.inflated?.deref();
     if (known !== undefined) return known;
     let bytes: Uint8Array;
     try {
@@ -190,8 +201,12 @@ export class ZipEntry {
       throw this.malformed(`holds ${bytes.byteLength} bytes, and the directory says ${this.byteLength}`);
     }
     this.#verify(bytes);
-    this.#inflated = new WeakRef(bytes);
+    this.#found.inflated = new WeakRef(bytes);
     return bytes;
+  }
+
+  get #found(): Found {
+    return (this.#known ??= {});
   }
 
   #verify(bytes: Uint8Array): void {

@@ -3,7 +3,7 @@ import type { ByteSource } from "../io/byteSource.js";
 import { readAhead } from "../io/readAhead.js";
 import { readDirectory } from "./directory.js";
 import { findEnd } from "./endRecord.js";
-import { ZipEntry } from "./zipEntry.js";
+import type { ZipEntry } from "./zipEntry.js";
 
 export type { ZipEntry } from "./zipEntry.js";
 
@@ -19,18 +19,14 @@ export interface ZipArchive {
 /** Read the directory of a zip archive: its end and the central directory, a few reads however large the file. */
 export async function openZip(source: ByteSource): Promise<ZipArchive> {
   const end = await findEnd(source);
-  const records = readDirectory(end.directory ?? (await source.read(end.offset, end.offset + end.byteLength)), end);
-  // torch can be told to write no checksums; then every one of them is 0.
-  const hasChecksums = records.some((record) => record.crc32 !== 0);
-  const content = readAhead(source);
+  const directory = end.directory ?? (await source.read(end.offset, end.offset + end.byteLength));
   const entries = new Map<string, ZipEntry>();
-  for (const record of records) {
-    if (entries.has(record.name)) {
-      throw new LtrainError("checkpoint.malformed", `the archive holds two records named "${record.name}"`, {
-        hint: "which of them counts is anybody's guess; the file was not written by torch",
-      });
-    }
-    entries.set(record.name, new ZipEntry(content, record, hasChecksums));
+  for (const entry of readDirectory(directory, end, readAhead(source))) {
+    entries.set(entry.name, entry);
+    if (entries.size === entry.index + 1) continue;
+    throw new LtrainError("checkpoint.malformed", `the archive holds two records named "${entry.name}"`, {
+      hint: "which of them counts is anybody's guess; the file was not written by torch",
+    });
   }
   return { entries, zip64: end.zip64, comment: end.comment };
 }

@@ -4,32 +4,42 @@ import type { PyValue } from "../pickle/values.js";
 import type { ZipEntry } from "../zip/zipReader.js";
 import { isStorageClass, RecordStorage, storageItemSize, SwappedStorage, swapWidthOf } from "./torchStorage.js";
 
-/** What persistent ids mean in a torch zip: `('storage', class, key, location, numel)` names the record `data/<key>`. */
-export function storageLoader(
-  recordOf: (key: string) => ZipEntry | undefined,
-  byteOrder: "little" | "big",
-): (id: PyValue) => PyStorage | PyObject {
-  const storages = new Map<string, PyStorage>();
-  return (id) => {
+/** The storages of a torch zip: `('storage', class, key, location, numel)` names the record `data/<key>`. */
+export class ArchiveStorages {
+  readonly #recordOf: (key: string) => ZipEntry | undefined;
+  readonly #byteOrder: "little" | "big";
+  /** By their records' places in the directory. */
+  readonly #storages: (PyStorage | undefined)[] = [];
+
+  constructor(recordOf: (key: string) => ZipEntry | undefined, byteOrder: "little" | "big") {
+    this.#recordOf = recordOf;
+    this.#byteOrder = byteOrder;
+  }
+
+  /** What a persistent id means. */
+  load(id: PyValue): PyStorage | PyObject {
     const foreign = foreignStorage(id);
     if (foreign !== undefined) return foreign;
     const { storageClass, key, location, numel } = readStorageId(id);
-    const known = storages.get(key);
-    if (known !== undefined) {
-      // The first reference decides its type, as in torch; a different length is a lie of one of them.
-      checkLength(key, numel * storageItemSize(storageClass), known.storage.byteLength);
-      return known;
-    }
-    const entry = recordOf(key);
+    return this.open(storageClass, key, location, numel);
+  }
+
+  /** The storage of a record, which must be as long as the id says. */
+  open(storageClass: PyGlobal, key: string, location: string, numel: number): PyStorage {
+    checkClass(storageClass);
+    const byteLength = numel * storageItemSize(storageClass);
+    const entry = this.#recordOf(key);
     if (entry === undefined) throw malformed(`storage "${key}" has no record in the archive`);
-    checkLength(key, numel * storageItemSize(storageClass), entry.byteLength);
+    checkLength(key, byteLength, entry.byteLength);
+    const known = this.#storages[entry.index];
+    if (known !== undefined) return known; // the first reference decides its type, as in torch
     entry.checkPacking(); // what nobody can unpack is not shown as if it were there
     const record = new RecordStorage(entry);
-    const storage = byteOrder === "little" ? record : new SwappedStorage(record, swapWidthOf(storageClass));
+    const storage = this.#byteOrder === "little" ? record : new SwappedStorage(record, swapWidthOf(storageClass));
     const loaded = new PyStorage(storageClass, storage, location);
-    storages.set(key, loaded);
+    this.#storages[entry.index] = loaded;
     return loaded;
-  };
+  }
 }
 
 /**
@@ -60,16 +70,18 @@ export function readStorageId(id: PyValue): StorageId {
   const location = items[3];
   const numel = items[4];
   const key = typeof keyValue === "number" ? String(keyValue) : keyValue;
-  if (!(storageClass instanceof PyGlobal) || !isStorageClass(storageClass)) {
-    throw malformed(
-      `a storage is of class ${storageClass instanceof PyGlobal ? storageClass.toString() : "nothing"}, which is none of torch's`,
-    );
-  }
+  if (!(storageClass instanceof PyGlobal)) throw malformed("a storage is of class nothing, which is none of torch's");
+  checkClass(storageClass);
   if (typeof key !== "string" || typeof location !== "string") throw malformed("a storage has no key or no location");
   if (typeof numel !== "number" || !Number.isSafeInteger(numel) || numel < 0) {
     throw malformed(`storage "${key}" has ${typeof numel === "number" ? numel : "an unknown number of"} elements`);
   }
   return { storageClass, key, location, numel };
+}
+
+function checkClass(storageClass: PyGlobal): void {
+  if (isStorageClass(storageClass)) return;
+  throw malformed(`a storage is of class ${storageClass.toString()}, which is none of torch's`);
 }
 
 function checkLength(key: string, expected: number, actual: number): void {
