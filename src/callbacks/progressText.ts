@@ -66,16 +66,18 @@ export function progressLine(
   const known = Number.isFinite(total) && total > 0;
   const part = known ? Math.min(done / total, 1) : 0;
   const percent = known ? ` ${`${Math.floor(part * 100)}%`.padStart(4)}` : "";
-  const facts = factsOf(progress, widths);
+  const wide = factsOf(progress, widths);
   const metrics = progress.metrics.map(([name, value]): Piece[] => [
     [`  ${name} `, "dim"],
     [widths.pad(name, metricText(value))],
   ]);
   const length = (pieces: readonly Piece[]): number => pieces.reduce((sum, [text]) => sum + text.length, 0);
 
-  const bare = title.length + length(facts) + length(metrics.flat());
-  // In a narrow window the percents go first: bar and batches say the same.
-  const head: Piece[] = [[bare + percent.length + (known ? GOOD_BAR : 0) > room ? title : title + percent]];
+  // In a narrow window the percents go first, and the word before the time left: bar and numbers speak for themselves.
+  const needed = title.length + percent.length + length(wide) + length(metrics.flat()) + (known ? GOOD_BAR : 0);
+  const isNarrow = needed > room;
+  const facts = isNarrow ? factsOf(progress, widths, "  ") : wide;
+  const head: Piece[] = [[isNarrow ? title : title + percent]];
   const shown: Piece[] = [];
   let left = room - length(head) - length(facts);
   for (const metric of metrics) {
@@ -117,13 +119,13 @@ export function progressSentence(progress: Progress): string {
 }
 
 /** Batches, speed and time left. */
-function factsOf({ done, total, rate, eta }: Progress, widths: StickyWidths): Piece[] {
+function factsOf({ done, total, rate, eta }: Progress, widths: StickyWidths, beforeEta = "  eta "): Piece[] {
   const all = Number.isFinite(total) ? `/${total}` : "";
   const width = Number.isFinite(total) ? String(total).length : 0;
   return [
     [` ${String(done).padStart(width)}${all}`],
     ...(rate === null ? [] : [[`  ${widths.pad("rate", rateText(rate), "left")} it/s`] as Piece]),
-    ...(eta === null ? [] : [["  eta ", "dim"] as Piece, [widths.pad("eta", durationText(eta))] as Piece]),
+    ...(eta === null ? [] : [[beforeEta, "dim"] as Piece, [widths.pad("eta", durationText(eta))] as Piece]),
   ];
 }
 

@@ -1,30 +1,27 @@
-import { join } from "node:path";
-import { Callback } from "../core/callback.js";
-import type { TrainerState } from "../core/trainerState.js";
 import type { RunFolder } from "../config/classEntry.js";
 import type { Config } from "../config/config.js";
 import type { Run } from "../config/instantiate.js";
 import { instantiate } from "../config/instantiate.js";
 import type { ResolvedConfig } from "../config/loadConfig.js";
-import { printConfig } from "../config/printConfig.js";
 import { display, userFailure } from "../config/userModule.js";
 import { countFlops } from "../engine/countFlops.js";
 import type { Compilation } from "../engine/executor.js";
 import type { Terminal } from "../io/console.js";
 import { liveLineOf } from "../io/liveLine.js";
 import { setting } from "../io/environment.js";
-import { writeTextAtomically } from "../io/textFile.js";
 import type { FitResult } from "../trainer/fitResult.js";
 import { initWeights } from "./initWeights.js";
 import { JsonEvents, fitEnd, writeEvent } from "./jsonEvents.js";
+import { coloredLine } from "./coloredLine.js";
 import { GraphDump } from "./graphDump.js";
 import { commandLine } from "./shellWords.js";
 import { RunRecorder } from "./runRecorder.js";
 import type { SignalWatch } from "./signals.js";
 import { RESUMABLE_EXIT_CODE, watchSignals } from "./signals.js";
+import { StartReport } from "./startReport.js";
 import { StopCheckpoint } from "./stopCheckpoint.js";
 import { StrayFailure } from "./strayFailure.js";
-import { formatCount, formatFlops, plural } from "./units.js";
+import { formatFlops, plural } from "./units.js";
 
 /** How a run is told, and where it starts from. */
 export interface FitSetup {
@@ -47,8 +44,10 @@ export interface FitSetup {
 /** Train a config to its end, or to the first Ctrl-C: what `train` and `resume` have in common. Gives the exit code. */
 export async function runFit(resolved: ResolvedConfig, setup: FitSetup, terminal: Terminal): Promise<number> {
   const signals = watchSignals({ requeue: setup.requeue ?? isRequeueAsked() });
+  const { stderr } = terminal;
   const say = (line: string): void => {
-    if (!setup.quiet) liveLineOf(terminal.stderr).print(line); // a progress bar may stand in the last line
+    // A progress bar may stand in the last line.
+    if (!setup.quiet) liveLineOf(stderr).print(stderr.hasColor ? coloredLine(line) : line);
   };
   try {
     for (const note of resolved.notes) say(`note: ${note}`);
@@ -76,7 +75,7 @@ async function fit(
   signals: SignalWatch,
   say: (line: string) => void,
 ): Promise<FitResult> {
-  const report = new StartReport(say);
+  const report = new StartReport(say, () => run);
   const stray = new StrayFailure();
   const stopCheckpoint = new StopCheckpoint({
     isStopped: () => signals.received !== null || stray.hasCome,
@@ -104,7 +103,6 @@ async function fit(
       say(`warning: ${message}`);
     },
   });
-  report.config = run.config;
   signals.onStop((signal) => {
     if (run.trainer.stop(signal)) say(`\n${signal}: ending after this batch; once more to end at once`);
     else {
@@ -163,34 +161,6 @@ function tellCompilation(
 
 function callbackPaths(resolved: ResolvedConfig): string[] {
   return resolved.callbacks.map((callback) => callback.config.class_path);
-}
-
-/** Says where a run writes and what it runs on, and keeps its config beside its logs, as LightningCLI does. */
-class StartReport extends Callback {
-  config: Config | null = null;
-  readonly #say: (line: string) => void;
-
-  constructor(say: (line: string) => void) {
-    super();
-    this.#say = say;
-  }
-
-  override async onFitStart(trainer: TrainerState): Promise<void> {
-    if (trainer.fastDevRun || trainer.loggers.length === 0 || this.config === null) return;
-    await writeTextAtomically(join(trainer.logDir, "config.yaml"), printConfig(this.config));
-  }
-
-  override onTrainStart(trainer: TrainerState): void {
-    const { engine, device } = trainer.executor;
-    if (trainer.fastDevRun) this.#say("run      fast_dev_run: nothing is written");
-    else this.#say(`run      ${display(trainer.logDir)}`);
-    this.#say(`engine   ${engine} on ${device}`);
-    if (trainer.ckptPath !== null) {
-      this.#say(
-        `from     ${display(trainer.ckptPath)} (epoch ${trainer.currentEpoch}, step ${formatCount(trainer.globalStep)})`,
-      );
-    }
-  }
 }
 
 /** What a run ends with: how it went, its files, and the commands that go on from them. */

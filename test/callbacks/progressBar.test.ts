@@ -93,7 +93,7 @@ test("in a window of 80 columns the metrics stay whole, and what does not fit is
   bar.onTrainEpochStart();
   train(1000, 10);
   expect(pictures(terminal).at(-1)).toMatch(
-    /^Epoch 1\/2 +\d+\/1719 +100 it\/s {2}eta 0:24 {3}train_loss 0\.1355 {2}val_loss 0\.1543$/,
+    /^Epoch 1\/2 [━─]{5,} +\d+\/1719 +100 it\/s {2}0:24 {3}train_loss 0\.1355 {2}val_loss 0\.1543$/,
   );
 });
 
