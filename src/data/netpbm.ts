@@ -29,6 +29,13 @@ export function decodeNetpbm(bytes: Uint8Array, name: string): Image {
     );
   }
   const pixels = bytes.slice(header.length, header.length + size);
-  if (largest < 255) for (let i = 0; i < size; i += 1) pixels[i] = Math.round(((pixels[i] ?? 0) * 255) / largest);
+  if (largest < 255) for (let i = 0; i < size; i += 1) pixels[i] = halfToEven(((pixels[i] ?? 0) / largest) * 255);
   return { width, height, channels, pixels };
+}
+
+/** As Pillow rounds, which is Python's way. */
+function halfToEven(value: number): number {
+  const below = Math.floor(value);
+  const isHalf = value - below === 0.5;
+  return isHalf ? below + (below % 2) : Math.round(value);
 }
