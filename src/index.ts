@@ -23,6 +23,8 @@ export {
 export { findNewestCheckpoint, loadCheckpoint, torchCheckpointIO } from "./checkpoint/index.js";
 export type { Checkpoint, CheckpointIO, LoadedCheckpoint, StateDict } from "./checkpoint/index.js";
 export { Callback } from "./core/callback.js";
+export type { SaveHyperparametersOptions } from "./core/hparams.js";
+export type { LoadFromCheckpointOptions } from "./core/loadFromCheckpoint.js";
 export { loadWeights } from "./core/loadWeights.js";
 export type { LoadedWeights, LoadWeightsOptions } from "./core/loadWeights.js";
 export { LightningDataModule } from "./core/lightningDataModule.js";

@@ -5,20 +5,18 @@ import { Module } from "../nn/module.js";
 import type { LRScheduler } from "../optim/lrScheduler.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import type { Tensor } from "../tensor/tf.js";
+import type { Hparams, SaveHyperparametersOptions } from "./hparams.js";
+import { keepHparams, NO_HPARAMS } from "./hparams.js";
+import type { ClassWithHparams, LoadFromCheckpointOptions, Overrides } from "./loadFromCheckpoint.js";
+import { loadModule } from "./loadFromCheckpoint.js";
 import type { LRSchedulerConfig } from "./lrSchedulerConfig.js";
 import type { Prediction, StepPrediction } from "./prediction.js";
 import { LightningOptimizer, LightningScheduler, Toggles } from "./manualOptimization.js";
 import type { ClipGradientsOptions, ListOf, ManualSteps } from "./manualOptimization.js";
 import type { Stage, TrainerState } from "./trainerState.js";
 
+export type { Hparams, HparamValue, SaveHyperparametersOptions } from "./hparams.js";
 export type { LRSchedulerConfig } from "./lrSchedulerConfig.js";
-
-/** A hyperparameter: what YAML, JSON and pickle can all carry. */
-export type HparamValue =
-  null | boolean | number | string | readonly HparamValue[] | { readonly [key: string]: HparamValue };
-
-/** Constructor arguments by their name in YAML and in the checkpoint. */
-export type Hparams = Readonly<Record<string, HparamValue>>;
 
 /** How a logged value is treated; defaults are Lightning's (training: on_step; validation: on_epoch). */
 export interface LogOptions {
@@ -60,7 +58,7 @@ export abstract class LightningModule<Batch = unknown> extends Module {
   trainer: TrainerState | null = null;
   /** False: trainingStep differentiates and steps the optimizers itself (docs/optimizers.md). */
   automaticOptimization = true;
-  #hparams: Hparams = {};
+  #hparams = NO_HPARAMS;
   #logSink: LogSink | null = null;
   #optimizers: readonly LightningOptimizer[] = [];
   #schedulers: readonly LightningScheduler[] = [];
@@ -69,13 +67,31 @@ export abstract class LightningModule<Batch = unknown> extends Module {
 
   /** The arguments kept by saveHyperparameters. */
   get hparams(): Hparams {
-    return this.#hparams;
+    return this.#hparams.values;
+  }
+  /** What the checkpoint calls them: hparams_name. */
+  get hparamsName(): string {
+    return this.#hparams.name;
+  }
+  /** Whether loggers are given them. */
+  get logsHyperparams(): boolean {
+    return this.#hparams.logger;
   }
   /** Keep the constructor's arguments for the checkpoint: call it in the constructor with the arguments object. */
-  protected saveHyperparameters(args: Hparams, options: { readonly ignore?: readonly string[] } = {}): void {
-    const ignored = new Set(options.ignore ?? []);
-    const kept = Object.entries(args).filter(([name, value]) => !ignored.has(name) && (value as unknown) !== undefined);
-    this.#hparams = { ...this.#hparams, ...Object.fromEntries(kept) };
+  protected saveHyperparameters(args: object, options: SaveHyperparametersOptions = {}): void {
+    this.#hparams = keepHparams(this.#hparams, args, options, this.constructor.name);
+  }
+  /**
+   * A module of this class from a checkpoint: made of its hyperparameters, of which `overrides` take the place, with its
+   * weights. Values that the constructor does not ask for are left out.
+   */
+  static loadFromCheckpoint<C extends ClassWithHparams<LightningModule>>(
+    this: C,
+    path: string,
+    overrides: Overrides<C> | Readonly<Record<string, never>> = {},
+    options: LoadFromCheckpointOptions = {},
+  ): Promise<InstanceType<C>> {
+    return loadModule(this, path, overrides, options);
   }
 
   /**

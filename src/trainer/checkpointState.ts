@@ -2,7 +2,7 @@ import type { Checkpoint, HyperParameters, StateDict } from "../checkpoint/check
 import { emptyCheckpoint, LIGHTNING_VERSION } from "../checkpoint/checkpoint.js";
 import type { Callback } from "../core/callback.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
-import type { Hparams, LightningModule } from "../core/lightningModule.js";
+import type { LightningModule } from "../core/lightningModule.js";
 import type { SchedulerConfig } from "../loops/loopContext.js";
 import { dumpLoops } from "../loops/loopsState.js";
 import type { Optimizer } from "../optim/optimizer.js";
@@ -27,6 +27,9 @@ export interface LiveState extends LtrainParts {
   readonly unclaimedCallbacks: PyDict;
 }
 
+/** A module or a data module, as far as its hyperparameters go. */
+type WithHparams = Pick<LightningModule, "hparams" | "hparamsName">;
+
 /** The live objects as a Checkpoint, part by part in Lightning's order; `read` brings their tensors to the host. */
 export async function captureCheckpoint(
   state: LiveState,
@@ -49,8 +52,8 @@ export async function captureCheckpoint(
     const precision = state.precision.stateDict();
     if (precision !== null) checkpoint.precision = { key: state.precision.stateKey, state: precision };
   }
-  checkpoint.hyperParameters = captureHparams(module.hparams);
-  checkpoint.datamoduleHyperParameters = captureHparams(datamodule.hparams);
+  checkpoint.hyperParameters = captureHparams(module);
+  checkpoint.datamoduleHyperParameters = captureHparams(datamodule);
   const data = datamodule.stateDict();
   if (data !== null && data.size > 0) checkpoint.datamodule = { key: datamodule.constructor.name, state: data };
   checkpoint.ltrain = await dumpLtrain(state, weightsOnly);
@@ -79,8 +82,8 @@ function captureCallbacks({ callbacks, unclaimedCallbacks }: LiveState): PyDict 
   return states;
 }
 
-function captureHparams(hparams: Hparams): HyperParameters | null {
+function captureHparams({ hparams, hparamsName }: WithHparams): HyperParameters | null {
   if (Object.keys(hparams).length === 0) return null;
   const values = fromPlain(hparams);
-  return { name: "kwargs", values: values instanceof PyDict ? values : new PyDict() };
+  return { name: hparamsName, values: values instanceof PyDict ? values : new PyDict() };
 }

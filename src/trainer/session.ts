@@ -49,7 +49,10 @@ export class Session {
   /** hparams of the module and the data module, as Lightning joins them for its loggers. */
   async logHyperparams(): Promise<void> {
     const { trainer, module, datamodule } = this.#parts;
-    const hparams = { ...datamodule?.hparams, ...module.hparams };
+    const hparams = {
+      ...(datamodule?.logsHyperparams === true && datamodule.hparams),
+      ...(module.logsHyperparams && module.hparams),
+    };
     if (Object.keys(hparams).length === 0) return;
     for (const logger of trainer.loggers) {
       await logger.logHyperparams(hparams);
