@@ -133,7 +133,7 @@ async function resolveUserClass<Kind extends ClassKind>(
   }
   const { label, base } = KINDS[kind];
   if (!extendsBase(kind, result.found.prototype)) {
-    const way = `let it extend ${base} from "ltrain"`;
+    const way = `let it ${kind === "logger" ? "implement" : "extend"} ${base} from "ltrain"`;
     complaints.add(
       classPath.origin,
       key,
