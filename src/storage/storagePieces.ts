@@ -17,23 +17,33 @@ export function* storagePieces(storage: Storage, start = 0, end = storage.byteLe
   for (let at = start; at < end; at += PIECE_BYTES) yield { storage, start: at, end: Math.min(at + PIECE_BYTES, end) };
 }
 
+/** So many pieces are read while one is used: several threads copy out of the system's cache at once. */
+const READ_AHEAD = 3;
+
 /**
- * The bytes of pieces, in order; while one is used the next is read, also when it lies in another storage. What is
- * given is good until the next is asked for: two arrays take turns, so memory does not grow with what is copied.
+ * The bytes of pieces, in order; while one is used the next are read, also when they lie in another storage. What is
+ * given is good until the next is asked for: a few arrays take turns, so memory does not grow with what is copied.
  */
 export async function* readPieces(pieces: Iterable<StoragePiece>): AsyncGenerator<Uint8Array> {
   const arrays = new Turns();
   const queue = pieces[Symbol.iterator]();
-  const begin = (): Promise<Uint8Array> | undefined => {
+  const begun: Promise<Uint8Array>[] = [];
+  const begin = (): void => {
     const next = queue.next();
-    return next.done === true ? undefined : readPiece(next.value, arrays);
+    if (next.done === true) return;
+    const reading = readPiece(next.value, arrays);
+    // Whoever stops early leaves reads behind that nobody waits for; their failures are nobody's either.
+    reading.catch(() => undefined);
+    begun.push(reading);
   };
-  let next = begin();
-  while (next !== undefined) {
-    const bytes: Uint8Array = await next;
-    next = begin();
-    // Whoever stops early leaves a read behind that nobody waits for; its failure is nobody's either.
-    next?.catch(() => undefined);
+  begin();
+  for (let next = begun.shift(); next !== undefined; next = begun.shift()) {
+    const bytes = await next;
+    while (begun.length < READ_AHEAD) {
+      const before = begun.length;
+      begin();
+      if (begun.length === before) break;
+    }
     yield bytes;
     arrays.giveBack(bytes);
   }

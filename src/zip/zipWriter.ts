@@ -7,6 +7,8 @@ import { DATA_DESCRIPTOR, SATURATED_32, viewOf } from "./records.js";
 /** Content whose length is known before its bytes. */
 export interface ZipContent {
   readonly byteLength: number;
+  /** Its checksum where another archive has it already: then it is not summed up again. */
+  readonly crc32?: number | undefined;
   chunks(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
@@ -43,12 +45,13 @@ export class ZipWriter {
     this.#names.add(name);
     const offset = this.#sink.position;
     await this.#sink.write(localHeader(name, content.byteLength, offset, this.#alignment));
+    const known = content instanceof Uint8Array ? undefined : content.crc32;
     let crc = 0;
     let written = 0;
     const take = (chunk: Uint8Array): void | Promise<void> => {
       // The system writes while the checksum is summed up.
       const writing = this.#sink.write(chunk);
-      crc = checksum(chunk, crc);
+      if (known === undefined) crc = checksum(chunk, crc);
       written += chunk.byteLength;
       return writing;
     };
@@ -57,7 +60,7 @@ export class ZipWriter {
     if (written !== content.byteLength) {
       throw new TypeError(`record "${name}" was to have ${content.byteLength} bytes, and ${written} came`);
     }
-    const record = { name, crc32: crc, byteLength: written, offset };
+    const record = { name, crc32: known ?? crc, byteLength: written, offset };
     if (written > 0) await this.#sink.write(dataDescriptor(record));
     this.records.push(record);
     return record;

@@ -8,6 +8,7 @@ import { tensorCallReader } from "../../src/serialization/tensorCall.js";
 import { findTorchClass } from "../../src/serialization/torchGlobals.js";
 import { torchSave } from "../../src/serialization/torchSave.js";
 import type { DType } from "../../src/storage/dtype.js";
+import { itemSize } from "../../src/storage/dtype.js";
 import { StoredTensor, storedTensor } from "../../src/storage/storedTensor.js";
 import { openZip } from "../../src/zip/zipReader.js";
 
@@ -20,13 +21,20 @@ async function archiveOf(): Promise<Awaited<ReturnType<typeof openTorchArchive>>
   for (const [index, shape] of SHAPES.entries()) {
     for (const dtype of DTYPES) {
       const numel = shape.reduce((product, size) => product * size, 1);
-      const bytes = new Uint8Array(numel * { float32: 4, int64: 8, bfloat16: 2, uint16: 2 }[dtype as "float32"]);
+      const bytes = new Uint8Array(numel * itemSize(dtype));
       const tensor = storedTensor({ dtype, shape, bytes });
       root.set(`${dtype}.${index}`, tensor);
       if (numel > 1)
         root.set(
           `${dtype}.${index}.last`,
-          new StoredTensor({ ...tensor, shape: [], stride: [], storageOffset: numel - 1, requiresGrad: true }),
+          new StoredTensor({
+            dtype,
+            storage: tensor.storage,
+            shape: [],
+            stride: [],
+            storageOffset: numel - 1,
+            requiresGrad: true,
+          }),
         );
     }
   }
@@ -61,7 +69,7 @@ async function tensorsOf(pickle: Uint8Array, withShortcut: boolean): Promise<{ r
   const read = Array.from(root, ([key, tensor]) => {
     if (!(tensor instanceof StoredTensor)) return [key, tensor instanceof PyStorage ? "storage" : tensor];
     const { storage, ...rest } = tensor;
-    if (!first.has(storage)) first.set(storage, String(key));
+    if (!first.has(storage)) first.set(storage, key as string);
     return [key, rest, first.get(storage)];
   });
   return { read: [read, globals.map(String)], shortcuts };
