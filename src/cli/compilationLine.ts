@@ -1,12 +1,12 @@
 import type { Compilation } from "../engine/executor.js";
+import { formatFlops } from "./units.js";
 
 /** Compiling that takes longer than this shows. */
-const NOTICED_MILLIS = 200;
+export const NOTICED_MILLIS = 200;
 
-/** "compiled predictStep for [32, 784] in 0.5 s"; null for what nobody has waited for. */
-export function compilationLine({ name, inputs, milliseconds }: Compilation): string | null {
-  if (milliseconds < NOTICED_MILLIS) return null;
+/** What was compiled for which batches, and what one step of it takes. */
+export function compilationLine({ name, inputs, milliseconds }: Compilation, flops: number): string {
   const batch = Object.entries(inputs).filter(([input]) => /^batch\b/.test(input));
   const shapes = batch.map(([, { shape }]) => `[${shape.join(", ")}]`).join(", ");
-  return `compiled ${name} for ${shapes} in ${(milliseconds / 1000).toFixed(1)} s`;
+  return `compiled ${name} for ${shapes} in ${(milliseconds / 1000).toFixed(1)} s: ${formatFlops(flops)} per step`;
 }

@@ -4,10 +4,11 @@ import type { Run } from "../config/instantiate.js";
 import { instantiate } from "../config/instantiate.js";
 import type { ResolvedConfig } from "../config/loadConfig.js";
 import { display, userFailure } from "../config/userModule.js";
+import { countFlops } from "../engine/countFlops.js";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { liveLineOf } from "../io/liveLine.js";
-import { compilationLine } from "./compilationLine.js";
+import { compilationLine, NOTICED_MILLIS } from "./compilationLine.js";
 import type { Evaluated, EvaluateArguments } from "./evaluatedCheckpoint.js";
 import { GraphDump } from "./graphDump.js";
 import { initWeights } from "./initWeights.js";
@@ -50,8 +51,8 @@ export async function runEvaluation<T>(
       extraCallbacks: [new StartLine(say), ...(setup.extraCallbacks ?? [])],
       onCompile: (compilation) => {
         dump?.add(compilation);
-        const line = compilationLine(compilation);
-        if (line !== null) say(line);
+        if (compilation.milliseconds >= NOTICED_MILLIS)
+          say(compilationLine(compilation, countFlops(compilation.graph)));
       },
       onWarning: (message) => {
         say(`warning: ${message}`);
@@ -85,7 +86,7 @@ function withoutLogs(resolved: ResolvedConfig, logs: boolean): ResolvedConfig {
   return logs ? resolved : { ...resolved, loggers: [] };
 }
 
-/** Says what an evaluation runs on, and where it logs. */
+/** Says what an evaluation runs on. */
 class StartLine extends Callback {
   readonly #say: Say;
 

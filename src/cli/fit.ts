@@ -5,7 +5,6 @@ import { instantiate } from "../config/instantiate.js";
 import type { ResolvedConfig } from "../config/loadConfig.js";
 import { display, userFailure } from "../config/userModule.js";
 import { countFlops } from "../engine/countFlops.js";
-import type { Compilation } from "../engine/executor.js";
 import type { Terminal } from "../io/console.js";
 import { liveLineOf } from "../io/liveLine.js";
 import { setting } from "../io/environment.js";
@@ -13,6 +12,7 @@ import type { FitResult } from "../trainer/fitResult.js";
 import { initWeights } from "./initWeights.js";
 import { JsonEvents, fitEnd, writeEvent } from "./jsonEvents.js";
 import { coloredLine } from "./coloredLine.js";
+import { compilationLine, NOTICED_MILLIS } from "./compilationLine.js";
 import { GraphDump } from "./graphDump.js";
 import { commandLine } from "./shellWords.js";
 import { RunRecorder } from "./runRecorder.js";
@@ -97,7 +97,7 @@ async function fit(
       const flops = countFlops(compilation.graph);
       const isFirst = compilation.name === "trainingStep" && recorder.flopsPerStep === null;
       if (isFirst) recorder.flopsPerStep = flops;
-      if (isFirst || compilation.milliseconds >= NOTICED_MILLIS) tellCompilation(compilation, flops, say);
+      if (isFirst || compilation.milliseconds >= NOTICED_MILLIS) say(compilationLine(compilation, flops));
     },
     onWarning: (message) => {
       say(`warning: ${message}`);
@@ -143,20 +143,6 @@ function rescueLines(path: string | null): string[] {
 /** What a job script sets where it starts again what ended with exit code 75. */
 function isRequeueAsked(): boolean {
   return !["", "0", "false"].includes(setting("LTRAIN_REQUEUE") ?? "");
-}
-
-/** Compiling that takes longer than this shows. */
-const NOTICED_MILLIS = 200;
-
-/** What was compiled for which batches, and what one step of it takes. */
-function tellCompilation(
-  { name, inputs, milliseconds }: Compilation,
-  flops: number,
-  say: (line: string) => void,
-): void {
-  const batch = Object.entries(inputs).filter(([input]) => /^batch\b/.test(input));
-  const shapes = batch.map(([, { shape }]) => `[${shape.join(", ")}]`).join(", ");
-  say(`compiled ${name} for ${shapes} in ${(milliseconds / 1000).toFixed(1)} s: ${formatFlops(flops)} per step`);
 }
 
 function callbackPaths(resolved: ResolvedConfig): string[] {
