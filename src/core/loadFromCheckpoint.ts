@@ -1,6 +1,7 @@
 import type { Checkpoint, HyperParameters } from "../checkpoint/checkpoint.js";
 import { loadCheckpoint } from "../checkpoint/loadCheckpoint.js";
 import { atPath } from "../checkpoint/openCheckpoint.js";
+import { plainTree } from "../checkpoint/plainTree.js";
 import { LtrainError } from "../errors.js";
 import { nearest } from "../nearest.js";
 import type { IncompatibleKeys } from "../nn/loadState.js";
@@ -45,7 +46,7 @@ export async function loadModule<C extends ClassWithHparams<Restored>>(
 ): Promise<InstanceType<C>> {
   const { checkpoint, close } = await loadCheckpoint(path);
   try {
-    const module = await make(Class, path, checkpoint.hyperParameters, overrides, options);
+    const { made: module, asked } = await make(Class, path, checkpoint.hyperParameters, overrides, options);
     await module.onLoadCheckpoint?.(checkpoint);
     const tensors = new Map<string, HostTensor>();
     for (const [name, tensor] of checkpoint.stateDict.tensors) tensors.set(name, await readTensor(tensor));
@@ -53,7 +54,11 @@ export async function loadModule<C extends ClassWithHparams<Restored>>(
       variable.write(value);
     };
     const strict = options.strict ?? true;
-    tellIncompatible(module.loadState(tensors, write, { strict }), Class.name, options);
+    try {
+      tellIncompatible(module.loadState(tensors, write, { strict }), Class.name, options);
+    } catch (error) {
+      throw asked.length === 0 ? error : withHint(error, askedHint(Class.name, asked));
+    }
     return module;
   } catch (error) {
     throw atPath(path, error);
@@ -68,7 +73,7 @@ export async function loadDataModule<
 >(Class: C, path: string, overrides: object, options: LoadFromCheckpointOptions): Promise<InstanceType<C>> {
   const { checkpoint, close } = await loadCheckpoint(path);
   try {
-    const made = await make(Class, path, checkpoint.datamoduleHyperParameters, overrides, options);
+    const { made } = await make(Class, path, checkpoint.datamoduleHyperParameters, overrides, options);
     const { datamodule } = checkpoint;
     if (datamodule?.key === Class.name && datamodule.state instanceof PyDict) {
       await made.loadStateDict?.(datamodule.state);
@@ -88,15 +93,15 @@ async function make<C extends ClassWithHparams<object>>(
   stored: HyperParameters | null,
   overrides: object,
   { hparamsFile = null, onWarning }: LoadFromCheckpointOptions,
-): Promise<InstanceType<C>> {
+): Promise<Made<InstanceType<C>>> {
   const construct = (args: unknown): InstanceType<C> => new Class(args as never) as InstanceType<C>;
-  const inFile = stored === null ? {} : (toPlain(stored.values) as StoredHparams);
+  const inFile = stored === null ? {} : (toPlain(plainTree(stored.values).root) as StoredHparams);
   const values = hparamsFile === null ? inFile : await readHparamsFile(hparamsFile);
   const given = Object.fromEntries(
     Object.entries({ ...values, ...overrides }).filter(([key, value]) => !OF_THE_CLI.has(key) && value !== undefined),
   );
   const schema = asSchema(Class.initArgs);
-  if (schema !== undefined) return construct(checkedBy(schema, given, { Class, path, overrides }));
+  if (schema !== undefined) return { made: construct(checkedBy(schema, given, { Class, path, overrides })), asked: [] };
   const watched = new WatchedArgs(given, stored?.name ?? null);
   let made: InstanceType<C>;
   try {
@@ -106,7 +111,13 @@ async function make<C extends ClassWithHparams<object>>(
   }
   const idle = Object.keys(overrides).filter((key) => !watched.wasRead(key));
   if (idle.length > 0) onWarning?.(`${Class.name} has not looked at ${idle.join(", ")}`);
-  return made;
+  return { made, asked: watched.asked };
+}
+
+/** What was made, and the names that it asked for in vain: it has their defaults, if there are any. */
+interface Made<T> {
+  readonly made: T;
+  readonly asked: readonly string[];
 }
 
 /** Arguments that note which of them a constructor looks at, for the sentence about those that are not there. */
@@ -155,13 +166,20 @@ function notMade(
   const names = Object.keys(given);
   const from = names.length === 0 ? "the file has no hyperparameters" : `from ${names.join(", ")}`;
   const text = error instanceof LtrainError ? error.message : `${error.name}: ${error.message}`;
-  const [first = "name"] = asked;
   return new LtrainError("checkpoint.mismatch", `${path}: ${Class.name} cannot be made (${from}): ${text}`, {
     cause: error,
-    ...(asked.length > 0 && {
-      hint: `it asks for ${asked.join(", ")}, not in the file: ${Class.name}.loadFromCheckpoint(path, { ${first}: ... })`,
-    }),
+    ...(asked.length > 0 && { hint: askedHint(Class.name, asked) }),
   });
+}
+
+function askedHint(name: string, asked: readonly string[]): string {
+  const [first = "name"] = asked;
+  return `${name} asks for ${asked.join(", ")}, not in the file: ${name}.loadFromCheckpoint(path, { ${first}: ... })`;
+}
+
+function withHint(error: unknown, hint: string): unknown {
+  if (!(error instanceof LtrainError) || error.hint !== undefined) return error;
+  return new LtrainError(error.code, error.message, { cause: error, hint });
 }
 
 function tellIncompatible(
