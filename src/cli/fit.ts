@@ -21,7 +21,7 @@ import { RESUMABLE_EXIT_CODE, watchSignals } from "./signals.js";
 import { StartReport } from "./startReport.js";
 import { StopCheckpoint } from "./stopCheckpoint.js";
 import { StrayFailure } from "./strayFailure.js";
-import { formatFlops, plural } from "./units.js";
+import { plural } from "./units.js";
 
 /** How a run is told, and where it starts from. */
 export interface FitSetup {
