@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-/** npm run bench -- train|files|gpu [options]: ltrain against the real peer, interleaved in one run. */
+/** npm run bench -- train|files|gpu|save [options]: ltrain against the real peer, interleaved in one run. */
 const [what = "", ...args] = process.argv.slice(2);
-const BENCHES = { train: "./train.mjs", files: "./files.mjs", gpu: "./gpu.mjs" };
+const BENCHES = { train: "./train.mjs", files: "./files.mjs", gpu: "./gpu.mjs", save: "./save.mjs" };
 
 const file = Object.hasOwn(BENCHES, what) ? BENCHES[what] : undefined;
 if (file === undefined) {

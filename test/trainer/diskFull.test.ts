@@ -1,0 +1,201 @@
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ModelCheckpoint } from "../../src/callbacks/modelCheckpoint.js";
+import type { CheckpointIO } from "../../src/checkpoint/checkpointIO.js";
+import { torchCheckpointIO } from "../../src/checkpoint/checkpointIO.js";
+import { isSound } from "../../src/checkpoint/verification.js";
+import { verifyCheckpoint } from "../../src/checkpoint/verifyCheckpoint.js";
+import type { FileOperations } from "../../src/io/fileOperations.js";
+import { nodeFiles } from "../../src/io/fileOperations.js";
+import type { TrainerOptions } from "../../src/trainer/options.js";
+import { Trainer } from "../../src/trainer/trainer.js";
+import { fixtureRows, inTemporaryFolder, Rows, TinyAutoEncoder } from "./tinyRun.js";
+
+const STEPS = 8;
+
+async function train(options: TrainerOptions & { readonly warnings?: string[] }): Promise<void> {
+  const { warnings = [] } = options;
+  const trainer = new Trainer({
+    logger: false,
+    engine: "onnxruntime",
+    maxSteps: STEPS,
+    maxEpochs: -1,
+    onWarning: (message) => warnings.push(message),
+    ...options,
+  });
+  await trainer.fit(new TinyAutoEncoder(), new Rows(fixtureRows(20), { batchSize: 10 }));
+}
+
+/** A disk on which so many bytes of checkpoints fit. */
+function smallDisk(folder: string, size: { bytes: number }): FileOperations {
+  const used = (): number => {
+    const names = readdirSync(folder).filter((name) => name.includes(".ckpt"));
+    return names.reduce((sum, name) => sum + (sizes.get(name) ?? 0), 0);
+  };
+  const sizes = new Map<string, number>();
+  return {
+    ...nodeFiles,
+    freeSpace: () => Promise.resolve(1e9), // the forecast sees nothing coming
+    rename: async (from, to) => {
+      await nodeFiles.rename(from, to);
+      sizes.set(nameOf(to), sizes.get(nameOf(from)) ?? 0);
+    },
+    open: async (path, mode) => {
+      const file = await nodeFiles.open(path, mode);
+      if (mode !== "create") return file;
+      return {
+        read: (...where) => file.read(...where),
+        status: () => file.status(),
+        sync: () => file.sync(),
+        close: () => file.close(),
+        write: (bytes) => {
+          if (used() + bytes.byteLength > size.bytes) {
+            return Promise.reject(Object.assign(new Error("ENOSPC: no space left on device"), { code: "ENOSPC" }));
+          }
+          sizes.set(nameOf(path), (sizes.get(nameOf(path)) ?? 0) + bytes.byteLength);
+          return file.write(bytes);
+        },
+      };
+    },
+  };
+}
+
+const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
+const stepsIn = (folder: string): number[] =>
+  readdirSync(folder)
+    .flatMap((name) => /step=(\d+)\.ckpt$/.exec(name)?.[1] ?? [])
+    .map(Number)
+    .sort((a, b) => a - b);
+
+/** Bytes of one checkpoint of this run. */
+async function sizeOfOne(folder: string): Promise<number> {
+  const place = join(folder, "probe");
+  let bytes = 0;
+  const io = torchCheckpointIO();
+  const checkpointIO: CheckpointIO = {
+    ...io,
+    prepare: async (...order) => {
+      const prepared = await io.prepare(...order);
+      return {
+        write: async () => {
+          const saved = await prepared.write();
+          bytes = Math.max(bytes, ...saved.map(({ byteLength }) => byteLength));
+          return saved;
+        },
+      };
+    },
+  };
+  const callbacks = [new ModelCheckpoint({ dirpath: place, everyNTrainSteps: 1, saveTopK: -1 })];
+  await train({ checkpointIO, callbacks });
+  return bytes;
+}
+
+test("stop: a full disk ends the run with disk.full, everything that was there before is there and sound", () =>
+  inTemporaryFolder(async (folder) => {
+    const size = await sizeOfOne(folder);
+    const dirpath = join(folder, "run");
+    mkdirSync(dirpath);
+    const files = smallDisk(dirpath, { bytes: 3.5 * size });
+    const callbacks = [new ModelCheckpoint({ dirpath, everyNTrainSteps: 1, saveTopK: -1 })];
+    const error = await train({ checkpointIO: torchCheckpointIO({ files }), callbacks }).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: "disk.full", exitCode: 6 });
+    expect(stepsIn(dirpath)).toEqual([1, 2, 3]);
+    expect(readdirSync(dirpath).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    for (const step of [1, 2, 3]) {
+      const name = readdirSync(dirpath).find((each) => each.endsWith(`step=${step}.ckpt`)) ?? "";
+      expect(isSound(await verifyCheckpoint(join(dirpath, name)))).toBe(true);
+    }
+  }));
+
+test("prune: the oldest of the run's own files goes for the next, never the newest, never a stranger's", () =>
+  inTemporaryFolder(async (folder) => {
+    const size = await sizeOfOne(folder);
+    const dirpath = join(folder, "run");
+    mkdirSync(dirpath);
+    writeFileSync(join(dirpath, "mine.ckpt"), "not of this run");
+    const files = smallDisk(dirpath, { bytes: 3.5 * size });
+    const warnings: string[] = [];
+    const callbacks = [new ModelCheckpoint({ dirpath, everyNTrainSteps: 1, saveTopK: -1 })];
+    await train({ checkpointIO: torchCheckpointIO({ files }), callbacks, onDiskFull: "prune", warnings });
+    expect(stepsIn(dirpath)).toEqual([6, 7, 8]);
+    expect(readdirSync(dirpath)).toContain("mine.ckpt");
+    expect(warnings.filter((each) => each.includes("removing"))).toHaveLength(5);
+  }));
+
+test("prune: where only what is needed is left, the run ends and keeps it", () =>
+  inTemporaryFolder(async (folder) => {
+    const size = await sizeOfOne(folder);
+    const dirpath = join(folder, "run");
+    mkdirSync(dirpath);
+    const files = smallDisk(dirpath, { bytes: 1.5 * size });
+    const callbacks = [new ModelCheckpoint({ dirpath, everyNTrainSteps: 1, saveTopK: -1 })];
+    const trained = train({ checkpointIO: torchCheckpointIO({ files }), callbacks, onDiskFull: "prune" });
+    await expect(trained).rejects.toMatchObject({ code: "disk.full" });
+    expect(stepsIn(dirpath)).toEqual([1]);
+  }));
+
+test("pause: training waits until there is room, and goes on as if nothing had been", () =>
+  inTemporaryFolder(async (folder) => {
+    const size = await sizeOfOne(folder);
+    const dirpath = join(folder, "run");
+    mkdirSync(dirpath);
+    const disk = { bytes: 2.5 * size };
+    const warnings: string[] = [];
+    setTimeout(() => {
+      disk.bytes = 100 * size;
+    }, 3000);
+    const callbacks = [new ModelCheckpoint({ dirpath, everyNTrainSteps: 1, saveTopK: -1 })];
+    const checkpointIO = torchCheckpointIO({ files: smallDisk(dirpath, disk) });
+    await train({ checkpointIO, callbacks, onDiskFull: "pause", warnings });
+    expect(stepsIn(dirpath)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(warnings.filter((each) => each.includes("training pauses until there is room"))).toHaveLength(1);
+  }));
+
+test("pause: whoever asks the run to stop meanwhile is heard", () =>
+  inTemporaryFolder(async (folder) => {
+    const size = await sizeOfOne(folder);
+    const dirpath = join(folder, "run");
+    mkdirSync(dirpath);
+    const trainer = new Trainer({
+      logger: false,
+      engine: "onnxruntime",
+      maxSteps: STEPS,
+      maxEpochs: -1,
+      onDiskFull: "pause",
+      checkpointIO: torchCheckpointIO({ files: smallDisk(dirpath, { bytes: 2.5 * size }) }),
+      callbacks: [new ModelCheckpoint({ dirpath, everyNTrainSteps: 1, saveTopK: -1 })],
+    });
+    setTimeout(() => trainer.stop("SIGTERM"), 1500);
+    const trained = trainer.fit(new TinyAutoEncoder(), new Rows(fixtureRows(20), { batchSize: 10 }));
+    await expect(trained).rejects.toMatchObject({ code: "disk.full" });
+    expect(stepsIn(dirpath)).toEqual([1, 2]);
+  }));
+
+test("a run whose checkpoints cannot fit is refused before its first step", () =>
+  inTemporaryFolder(async (folder) => {
+    const free = 200_000;
+    const files = { ...nodeFiles, freeSpace: () => Promise.resolve(free) };
+    const run = (saveTopK: number): Promise<void> => {
+      const dirpath = join(folder, String(saveTopK));
+      const callbacks = [new ModelCheckpoint({ dirpath, everyNTrainSteps: 1, saveTopK, monitor: "train_loss" })];
+      return train({ checkpointIO: torchCheckpointIO({ files }), callbacks });
+    };
+    const error = await run(5).catch((e: unknown) => e);
+    expect(error).toMatchObject({ code: "disk.full", exitCode: 6 });
+    expect(String(error)).toMatch(/6 of \d+ bytes take \d+ bytes at once, and 200000 are free/);
+    const left = readdirSync(folder, { recursive: true, encoding: "utf8" });
+    expect(left.filter((name) => name.endsWith(".ckpt") || name.endsWith(".jsonl"))).toEqual([]);
+  }));
+
+test("the forecast is not below what the checkpoints are", () =>
+  inTemporaryFolder(async (folder) => {
+    const size = await sizeOfOne(folder);
+    let forecast = 0;
+    const files = { ...nodeFiles, freeSpace: () => Promise.resolve(0) };
+    const callbacks = [new ModelCheckpoint({ dirpath: join(folder, "x"), everyNTrainSteps: 1 })];
+    await train({ checkpointIO: torchCheckpointIO({ files }), callbacks }).catch((error: unknown) => {
+      forecast = Number(/2 of (\d+) bytes/.exec(String(error))?.[1]);
+    });
+    expect(forecast).toBeGreaterThanOrEqual(size);
+    expect(forecast).toBeLessThan(size + 200_000);
+  }));
