@@ -7,7 +7,7 @@ import { LTRAIN, median, MNIST, PYTHON, requirePeer, watch, writeDocument } from
 
 const PEER = fileURLToPath(new URL("peer_train.py", import.meta.url));
 /** Any text: the arithmetic of a step does not depend on what the characters are. */
-const TEXT = fileURLToPath(new URL("../../configs/data/apache-license.txt", import.meta.url));
+const TEXT = fileURLToPath(new URL("../../LICENSE", import.meta.url));
 
 /** The same module, data and optimizer on both sides. `target` is the ratio that the project asks of itself. */
 export const CASES = [

@@ -3,30 +3,34 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { spawnLtrain } from "./spawnLtrain.js";
 
-const CONFIGS = resolve("configs");
-const names = (await readdir(CONFIGS)).filter((name) => name.endsWith(".yaml"));
+const builtIn = (await readdir("configs")).filter((name) => name.endsWith(".yaml")).map((name) => `configs/${name}`);
+const examples = (await readdir("examples")).map((name) => `examples/${name}/config.yaml`);
 
-test("there are examples", () => {
-  expect(names).toEqual(expect.arrayContaining(["csv-regression.yaml", "mnist-autoencoder.yaml", "mnist-gan.yaml"]));
+test("there are configs of the built-in models, and examples of modules of one's own", () => {
+  expect(builtIn).toEqual(expect.arrayContaining(["configs/char-gpt.yaml", "configs/mnist-autoencoder.yaml"]));
+  const names = ["char-gpt", "csv-regression", "gan", "mnist-cnn"];
+  expect(examples).toEqual(expect.arrayContaining(names.map((name) => `examples/${name}/config.yaml`)));
 });
 
-test.each(names)("configs/%s trains two steps and leaves a checkpoint that is sound", async (name) => {
-  const folder = await realpath(await mkdtemp(join(tmpdir(), "ltrain-configs-")));
-  const args = [
-    "train",
-    "--config",
-    join(CONFIGS, name),
-    "--trainer.max_steps",
-    "2",
-    "--trainer.default_root_dir",
-    folder,
-  ];
-  const limits = ["--trainer.limit_val_batches", "2", "--trainer.limit_train_batches", "2"];
-  const ran = await spawnLtrain(folder, [...args, ...limits, "--json"]);
-  expect(ran.stderr).not.toMatch(/error/i);
-  expect(ran.code).toBe(0);
-  const last = JSON.parse(ran.stdout.trim().split("\n").at(-1) ?? "") as Record<string, unknown>;
-  expect(last).toMatchObject({ event: "fit_end", global_step: 2 });
-  const verified = await spawnLtrain(folder, ["verify", String(last["last_checkpoint_path"])]);
-  expect(verified.code).toBe(0);
-});
+test.each([...builtIn, ...examples])(
+  "%s trains two epochs of two steps, goes on from there, and leaves a sound file",
+  async (name) => {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), "ltrain-configs-")));
+    const two = ["--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "2", "--trainer.max_epochs", "2"];
+    const place = ["--trainer.default_root_dir", folder];
+    const ran = await spawnLtrain(folder, ["train", "--config", resolve(name), ...two, ...place, "--json"]);
+    expect(ran.stderr).not.toMatch(/error/i);
+    expect(ran.code).toBe(0);
+    const last = lastEvent(ran.stdout);
+    const steps = name.startsWith("examples/gan/") ? 8 : 4; // two optimizers
+    expect(last).toMatchObject({ event: "fit_end", epochs: 2, global_step: steps });
+    const verified = await spawnLtrain(folder, ["verify", String(last["last_checkpoint_path"])]);
+    expect(verified.code).toBe(0);
+    const resumed = await spawnLtrain(folder, ["resume", folder, "--trainer.max_epochs", "3", "--json"]);
+    expect([resumed.code, lastEvent(resumed.stdout)]).toMatchObject([0, { epochs: 3, global_step: (steps * 3) / 2 }]);
+  },
+);
+
+function lastEvent(stdout: string): Record<string, unknown> {
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "") as Record<string, unknown>;
+}

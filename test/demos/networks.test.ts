@@ -30,7 +30,7 @@ const truth = fixtureJson("demos/networks.json") as {
     readonly next: readonly number[];
   };
 };
-const TEXT = "configs/data/apache-license.txt";
+const TEXT = "LICENSE";
 
 type Pair = readonly [HostTensor, HostTensor];
 
