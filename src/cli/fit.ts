@@ -104,14 +104,14 @@ async function fit(
     },
   });
   signals.onStop((signal) => {
-    if (run.trainer.stop(signal)) say(`\n${signal}: ending after this batch; once more to end at once`);
+    if (run.trainer.stop(signal)) say(`${signal}: ending after this batch; once more to end at once`);
     else {
-      say(`\n${signal}: training had not begun, there is nothing to save`);
+      say(`${signal}: training had not begun, there is nothing to save`);
       signals.exit();
     }
   });
   stray.listen((error) => {
-    say(`\nfailed outside of training: ${error}; ending after this batch`);
+    say(`failed outside of training: ${error}; ending after this batch`);
     run.trainer.stop(error);
   });
   try {
@@ -137,7 +137,7 @@ async function fit(
 /** Where a run that failed can be gone on with. */
 function rescueLines(path: string | null): string[] {
   if (path === null) return [];
-  return [`\nsaved    ${display(path)}`, `resume   ${commandLine("ltrain", "resume", display(path))}`];
+  return [`saved    ${display(path)}`, `resume   ${commandLine("ltrain", "resume", display(path))}`];
 }
 
 /** What a job script sets where it starts again what ended with exit code 75. */

@@ -125,18 +125,23 @@ test("run.json says how a run ended: done, or failed and by what", async () => {
   );
   await writeFile(
     join(folder, "bad.ts"),
-    `import { Callback } from "ltrain";
-export class Bad extends Callback { onTrainBatchEnd() { throw new Error("it broke"); } }
+    `export class Bad {
+  name = "bad";
+  logDir = null;
+  async logHyperparams() {}
+  async logMetrics() { throw new Error("it broke"); }
+  async save() {}
+  async finalize() {}
+}
 `,
   );
   const failed = await ltrain(
     "train",
     "--config",
-    await config("true"),
-    "--trainer.callbacks",
-    `[{class_path: "${folder}/bad.ts:Bad"}]`,
+    await config("[{class_path: CSVLogger}, {class_path: ./bad.ts:Bad}]"),
   );
-  expect(failed.code).toBe(1);
+  expect(failed.messages).toContain("it broke");
+  expect(failed.code).not.toBe(0);
   expect(await readRunRecord(join(folder, "lightning_logs/version_1"))).toMatchObject({
     state: "failed",
     reason: expect.stringContaining("it broke") as string,
