@@ -40,12 +40,14 @@ test("ltrain schema prints the schema as JSON, and nothing else", async () => {
 });
 
 test("every config that comes with ltrain fits the schema and names it for editors", async () => {
-  const names = (await readdir(CONFIGS)).filter((name) => name.endsWith(".yaml"));
-  expect(names.length).toBeGreaterThan(3);
-  for (const name of names) {
+  const configs = (await readdir(CONFIGS)).filter((name) => name.endsWith(".yaml"));
+  const examples = (await readdir(join(CONFIGS, "../examples"))).map((name) => `../examples/${name}/config.yaml`);
+  expect([configs.length > 3, examples.length > 3]).toEqual([true, true]);
+  for (const name of [...configs, ...examples]) {
     const text = await readFile(join(CONFIGS, name), "utf8");
     expect([name, validate(parse(text)), validate.errors]).toEqual([name, true, null]);
-    expect(text.split("\n", 1)[0]).toBe("# yaml-language-server: $schema=../dist/config.schema.json");
+    const schema = `${name.startsWith("..") ? "../../" : "../"}dist/config.schema.json`;
+    expect(text.split("\n", 1)[0]).toBe(`# yaml-language-server: $schema=${schema}`);
   }
 });
 
