@@ -15,8 +15,8 @@ const OUTPUT = join(DIST, "cli", "bundle.cjs");
 const CACHE = join(DIST, "cli", "bundle.cache");
 /** Packages that go in; a command that needs any other is left to the modules of dist. */
 const PACKAGES = new Set(["commander", "cli-table3"]);
-/** Packages that a bundled command may load from where they are. */
-const LOADED_LATER = new Set(["chalk"]);
+/** Packages that a bundled command may import() from where they are, when it needs them. */
+const LOADED_LATER = new Set(["chalk", "yaml"]);
 
 const STATIC = /^\s*(?:import|export)\s[^;"']*?\bfrom\s*"([^"]+)"|^\s*import\s*"([^"]+)"/gm;
 const DYNAMIC = /\bimport\("([^"]+)"\)/g;
@@ -29,7 +29,6 @@ const textOf = (file) => {
 };
 const found = (text, pattern) => [...text.matchAll(pattern)].map((match) => match[1] ?? match[2]);
 const isLocal = (name) => name.startsWith(".");
-const imports = (file) => [...found(textOf(file), STATIC), ...found(textOf(file), DYNAMIC)];
 
 /** Whether everything that a module can ever load is in dist, in node or in the packages above. */
 const light = new Map();
@@ -37,10 +36,13 @@ function isLight(file) {
   const known = light.get(file);
   if (known !== undefined) return known;
   light.set(file, true); // a circle is as light as the rest of it
-  const names = imports(file);
+  const atOnce = found(textOf(file), STATIC);
+  const later = found(textOf(file), DYNAMIC);
+  const isHere = (name) => isLocal(name) || isBuiltin(name) || PACKAGES.has(name);
   const answer =
-    names.every((name) => isLocal(name) || isBuiltin(name) || PACKAGES.has(name) || LOADED_LATER.has(name)) &&
-    names.filter(isLocal).every((name) => isLight(join(dirname(file), name)));
+    atOnce.every(isHere) &&
+    later.every((name) => isHere(name) || LOADED_LATER.has(name)) &&
+    [...atOnce, ...later].filter(isLocal).every((name) => isLight(join(dirname(file), name)));
   light.set(file, answer);
   return answer;
 }

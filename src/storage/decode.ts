@@ -93,8 +93,9 @@ interface EightBits {
 
 /** A sign, an exponent and a mantissa in a byte: one of 256 numbers. */
 function eightBits(format: EightBits): Reader {
-  const values = Float64Array.from({ length: 256 }, (_, bits) => eightBitValue(bits, format));
-  return (view, at) => values[view.getUint8(at)] ?? 0;
+  let values: Float64Array | undefined; // made when it is needed: most files have no such numbers
+  const table = (): Float64Array => Float64Array.from({ length: 256 }, (_, bits) => eightBitValue(bits, format));
+  return (view, at) => (values ??= table())[view.getUint8(at)] ?? 0;
 }
 
 function eightBitValue(bits: number, { mantissa, bias, special }: EightBits): number {
