@@ -225,7 +225,7 @@ export class ModelCheckpoint extends Callback {
     }
     const score = trainer.callbackMetrics.get(this.monitor);
     if (score === undefined) tellMissingMonitor(trainer, this.monitor, !this.#hasValidated);
-    else if (this.#top.wants(score)) return this.#planScored(trainer, Math.fround(score));
+    else if (this.#top.wants(Math.fround(score))) return this.#planScored(trainer, Math.fround(score));
     else this.#tell(trainer, `'${this.monitor}' was not in top ${this.#top.limit}`);
     return null;
   }
