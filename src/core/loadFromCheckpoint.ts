@@ -37,6 +37,11 @@ interface Restored extends Module {
   onLoadCheckpoint?(checkpoint: Checkpoint): void | Promise<void>;
 }
 
+/** A data module that takes its state. */
+interface WithState {
+  loadStateDict?(state: PyDict): void | Promise<void>;
+}
+
 /** A module of a checkpoint: made of its hyperparameters, with its weights. */
 export async function loadModule<C extends ClassWithHparams<Restored>>(
   Class: C,
@@ -46,7 +51,8 @@ export async function loadModule<C extends ClassWithHparams<Restored>>(
 ): Promise<InstanceType<C>> {
   const { checkpoint, close } = await loadCheckpoint(path);
   try {
-    const { made: module, asked } = await make(Class, path, checkpoint.hyperParameters, overrides, options);
+    const { made, asked } = await make(Class, path, checkpoint.hyperParameters, overrides, options);
+    const module = made as unknown as Restored; // what ClassWithHparams<Restored> makes
     await module.onLoadCheckpoint?.(checkpoint);
     const tensors = new Map<string, HostTensor>();
     for (const [name, tensor] of checkpoint.stateDict.tensors) tensors.set(name, await readTensor(tensor));
@@ -59,7 +65,7 @@ export async function loadModule<C extends ClassWithHparams<Restored>>(
     } catch (error) {
       throw asked.length === 0 ? error : withHint(error, askedHint(Class.name, asked));
     }
-    return module;
+    return made;
   } catch (error) {
     throw atPath(path, error);
   } finally {
@@ -76,7 +82,7 @@ export async function loadDataModule<
     const { made } = await make(Class, path, checkpoint.datamoduleHyperParameters, overrides, options);
     const { datamodule } = checkpoint;
     if (datamodule?.key === Class.name && datamodule.state instanceof PyDict) {
-      await made.loadStateDict?.(datamodule.state);
+      await (made as unknown as WithState).loadStateDict?.(datamodule.state);
     }
     return made;
   } finally {

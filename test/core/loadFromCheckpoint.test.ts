@@ -70,7 +70,7 @@ class DM extends LightningDataModule {
   }
 }
 
-async function refusal(action: () => Promise<unknown> | unknown): Promise<LtrainError> {
+async function refusal(action: () => unknown): Promise<LtrainError> {
   try {
     await action();
   } catch (error) {
