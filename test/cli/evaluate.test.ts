@@ -264,6 +264,21 @@ export class Net extends LitClassifier {
     expect(tableOf(stdout)).toEqual({ head: Array.from({ length: 10 }, (_, i) => `prediction.${i}`), rows: [] });
   });
 
+  test("Ctrl-C ends it after the batch under way, and leaves no file", async () => {
+    await trainTiny();
+    await writeTinyMnist(join(folder, "images"), 40, 4000);
+    const path = join(folder, "out", "rows.csv");
+    let sent = false;
+    const ran = await spawnLtrain(folder, ["predict", run0, "-o", path, "--data.batch_size", "1"], (text, kill) => {
+      if (sent || !text.includes("engine ")) return;
+      sent = true;
+      kill("SIGINT");
+    });
+    expect(ran.code).toBe(130);
+    expect(ran.stderr).toMatch(/stopped {2}predict was stopped after \d+ of 4000 batches \(SIGINT\)\n$/);
+    expect(await readdir(join(folder, "out"))).toEqual([]);
+  });
+
   test("--json tells where the rows went, and cannot share standard output with them", async () => {
     await trainTiny();
     const path = join(folder, "out.jsonl");
