@@ -1,5 +1,6 @@
 import type { Logger } from "../core/logger.js";
 import type { MetricViews } from "./results.js";
+import { userCode } from "./userFailure.js";
 
 /** Where everybody looks for the newest metrics, and the one way into the loggers. */
 export class MetricsBoard {
@@ -40,13 +41,14 @@ export class MetricsBoard {
 
   /** Bring all rows to disk. */
   async save(): Promise<void> {
-    for (const logger of this.#loggers) await logger.save();
+    for (const logger of this.#loggers) await userCode(`${logger.constructor.name}.save`, () => logger.save());
   }
 
   async #write(row: Readonly<Record<string, number>>, step: number): Promise<void> {
     for (const logger of this.#loggers) {
-      await logger.logMetrics(row, step);
-      await logger.save();
+      const name = logger.constructor.name;
+      await userCode(`${name}.logMetrics`, () => logger.logMetrics(row, step));
+      await userCode(`${name}.save`, () => logger.save());
     }
   }
 }

@@ -140,8 +140,8 @@ test("run.json says how a run ended: done, or failed and by what", async () => {
     "--config",
     await config("[{class_path: CSVLogger}, {class_path: ./bad.ts:Bad}]"),
   );
-  expect(failed.messages).toContain("it broke");
-  expect(failed.code).not.toBe(0);
+  expect(failed.messages).toMatch(/error: Bad\.logMetrics failed: .*it broke/);
+  expect(failed.code).toBe(1);
   expect(await readRunRecord(join(folder, "lightning_logs/version_1"))).toMatchObject({
     state: "failed",
     reason: expect.stringContaining("it broke") as string,
