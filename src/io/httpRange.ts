@@ -1,4 +1,5 @@
 import { LtrainError } from "../errors.js";
+import { HttpDeadline, PassingFailure, UnreachableServer } from "./httpDeadline.js";
 
 /** How patient a reader of a server is; tests are less so. */
 export interface HttpPatience {
@@ -28,23 +29,6 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** The server, or something on the way, may do better the next time. */
 const PASSING: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
 const LOCAL_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
-
-/** A failure that may pass. */
-class PassingFailure extends Error {
-  /** Milliseconds that the server asks for. */
-  readonly wait: number;
-  constructor(message: string, wait = 0) {
-    super(message);
-    this.wait = wait;
-  }
-}
-
-/** A failure that will not pass. */
-class UnreachableServer extends Error {
-  constructor(message: string, cause: unknown) {
-    super(message, { cause });
-  }
-}
 
 /** Bytes `start..end` of the file at `url`, fewer where the file ends before; `version` is what the file should still be. */
 export async function fetchRange(
@@ -81,7 +65,7 @@ async function attemptRange(
   range: { readonly start: number; readonly end: number; readonly version: string | null },
   { timeout }: HttpPatience,
 ): Promise<RangeAnswer> {
-  const deadline = new Deadline(timeout);
+  const deadline = new HttpDeadline(timeout);
   try {
     const { response, url } = await follow(start, headersOf(range), deadline);
     const total = checkAnswer(response, url, range);
@@ -115,7 +99,7 @@ function headersOf({
 async function follow(
   start: URL,
   headers: Readonly<Record<string, string>>,
-  deadline: Deadline,
+  deadline: HttpDeadline,
 ): Promise<{ readonly response: Response; readonly url: URL }> {
   let url = start;
   for (let count = 0; count <= MAX_REDIRECTS; count += 1) {
@@ -223,7 +207,7 @@ function versionOf({ headers }: Response): string | null {
   return headers.get("etag") ?? headers.get("last-modified");
 }
 
-async function readBody(response: Response, length: number, deadline: Deadline): Promise<Uint8Array> {
+async function readBody(response: Response, length: number, deadline: HttpDeadline): Promise<Uint8Array> {
   const bytes = new Uint8Array(Math.max(length, 0));
   const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined;
   let done = 0;
@@ -248,56 +232,4 @@ export function shown(url: URL): string {
   plain.username = "";
   plain.password = "";
   return plain.href;
-}
-
-/** Gives a request up when nothing has come for a while; what fails on the network may pass. */
-class Deadline {
-  readonly #controller = new AbortController();
-  readonly #timeout: number;
-  constructor(timeout: number) {
-    this.#timeout = timeout;
-  }
-
-  async wait<T>(begin: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const timer = setTimeout(() => {
-      this.#controller.abort();
-    }, this.#timeout);
-    try {
-      return await begin(this.#controller.signal);
-    } catch (error) {
-      if (this.#controller.signal.aborted) throw new PassingFailure(`no answer within ${this.#timeout / 1000} seconds`);
-      throw failureOf(error);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  /** Let go of what is still on its way. */
-  end(): void {
-    this.#controller.abort();
-  }
-}
-
-/** Connections break off and names are not found for a moment; a port that nobody listens at stays so. */
-const PASSING_CODES: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "ETIMEDOUT", "EAI_AGAIN", "UND_ERR_SOCKET"]);
-
-/** fetch says only "fetch failed"; what lies beneath says why: ENOTFOUND, ECONNREFUSED, a certificate. */
-function failureOf(error: unknown): Error {
-  const cause: unknown =
-    error instanceof Error || (typeof error === "object" && error !== null && "cause" in error)
-      ? error.cause
-      : undefined;
-  const inner = cause ?? error;
-  const field = (name: "message" | "code"): string => {
-    if (typeof inner !== "object" || inner === null || !(name in inner)) return "";
-    const value = (inner as Readonly<Record<string, unknown>>)[name];
-    return typeof value === "string" ? value : "";
-  };
-  const code = field("code");
-  const said = field("message") === "" ? "the connection failed" : field("message");
-  const reason = code === "" || said.includes(code) ? said : `${said} (${code})`;
-  if (PASSING_CODES.has(code) || code.startsWith("UND_ERR_") || said === "terminated") {
-    return Object.assign(new PassingFailure(reason), { cause: error });
-  }
-  return new UnreachableServer(reason, error);
 }
