@@ -50,8 +50,8 @@ export async function forecastDisk(run: FitRun, io: CheckpointIO): Promise<Folde
   return [...forecasts.values()];
 }
 
-/** Before the first step: refuse a run whose checkpoints cannot fit, and make ready for the first one. */
-export async function prepareDisk(run: FitRun, io: CheckpointIO): Promise<void> {
+/** Before the first step: refuse a run whose checkpoints cannot fit, and make ready for those written meanwhile. */
+export async function prepareDisk(run: FitRun, io: CheckpointIO, isAsync: boolean): Promise<void> {
   if (run.trainer.fastDevRun) return;
   const forecasts = await forecastDisk(run, io);
   for (const { folder, files, bytes, free } of forecasts) {
@@ -65,6 +65,7 @@ export async function prepareDisk(run: FitRun, io: CheckpointIO): Promise<void> 
       },
     );
   }
+  if (!isAsync) return;
   const largest = Math.max(0, ...forecasts.map(({ bytes, files }) => bytes / files));
   await io.warm?.(Math.ceil(largest));
 }

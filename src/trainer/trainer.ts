@@ -140,7 +140,7 @@ export class Trainer extends TrainerView {
       const loader = await run.trainLoader();
       await run.validationLoader();
       await fitStart.goOn(loader);
-      await prepareDisk(run, this.#io);
+      await prepareDisk(run, this.#io, this.options.asyncCheckpoints);
       const reason = await run.fitLoop.run(loader);
       await this.#saver.settle(); // the run is over when its last checkpoint is durable
       await callHooks(session.context, "onFitEnd", []);

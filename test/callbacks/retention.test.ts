@@ -22,8 +22,8 @@ interface Plan {
 const plans: fc.Arbitrary<Plan> = fc.record({
   mode: fc.constantFrom("min", "max"),
   saveTopK: fc.constantFrom(-1, 1, 2, 3),
-  saveLast: fc.constantFrom(true, false, "link"),
-  saveBest: fc.constantFrom(true, false, "link"),
+  saveLast: fc.constantFrom<boolean | "link">(true, false, "link"),
+  saveBest: fc.constantFrom<boolean | "link">(true, false, "link"),
   scores: fc.array(fc.constantFrom(0.1, 0.2, 0.2, 0.5, NaN, Infinity, -Infinity), { minLength: 1, maxLength: 7 }),
   resumedAt: fc.nat(7),
   foreign: fc.uniqueArray(fc.constantFrom("last.ckpt", "best.ckpt", "epoch=1.ckpt", "mine.ckpt", "last-v1.ckpt"), {
