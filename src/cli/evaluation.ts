@@ -19,6 +19,8 @@ import { formatCount } from "./units.js";
 export interface EvaluationSetup {
   /** false: no logger opens a folder. */
   readonly logs: boolean;
+  /** false: no progress, because what is written would stand in its way. */
+  readonly showsProgress?: boolean;
   readonly extraCallbacks?: readonly Callback[];
 }
 
@@ -47,7 +49,7 @@ export async function runEvaluation<T>(
     say(`from     ${from}${ckptPath === null ? "" : ` (step ${formatCount(globalStep)})`}`);
     const run = instantiate(withoutLogs(resolved, setup.logs), {
       ...(args.quiet ? {} : { terminal }),
-      showProgress: !args.json,
+      showProgress: !args.json && setup.showsProgress !== false,
       extraCallbacks: [new StartLine(say), ...(setup.extraCallbacks ?? [])],
       onCompile: (compilation) => {
         dump?.add(compilation);

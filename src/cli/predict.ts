@@ -46,7 +46,8 @@ export async function runPredict(args: PredictArguments, terminal: Terminal): Pr
   }
   const started = performance.now();
   const writer = new PredictionWriter({ format: output.format, key: args.key ?? null });
-  const setup = { logs: false, extraCallbacks: [writer] };
+  const showsProgress = output.path !== null || !terminal.stdout.isTTY;
+  const setup = { logs: false, showsProgress, extraCallbacks: [writer] };
   const end = await runEvaluation(evaluated, args, setup, terminal, (run) =>
     predictInto(output, writer, run, args, ckptPath, terminal),
   );
