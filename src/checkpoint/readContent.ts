@@ -16,6 +16,8 @@ export interface FileContent {
   readonly globals: readonly PyGlobal[];
   /** Those of them that torch.load(weights_only=True) would refuse. */
   readonly foreignGlobals: readonly PyGlobal[];
+  /** Opcodes of its pickle at which it would stop, whatever they name. */
+  readonly refusedOpcodes?: readonly string[];
   /** safetensors' own strings; empty for other formats. */
   readonly metadata: ReadonlyMap<string, string>;
   /** What is in the file and not in the tree, in words: a TorchScript program's code. */
@@ -55,8 +57,16 @@ export async function readContent(source: ByteSource, name: string): Promise<Fil
     case "pickle":
       if (PICKLE_NAME.test(name)) return readPickleFile(source);
   }
-  const { format, value, globals, foreignGlobals, remarks } = await torchLoad(source, detected);
-  return { ...PLAIN_CONTENT, format, root: value, globals, foreignGlobals, remarks };
+  const { value, format, globals, foreignGlobals, refusedOpcodes, remarks } = await torchLoad(source, detected);
+  return {
+    ...PLAIN_CONTENT,
+    format,
+    root: value,
+    globals,
+    foreignGlobals,
+    remarks,
+    ...(refusedOpcodes === undefined ? {} : { refusedOpcodes }),
+  };
 }
 
 async function readPickleFile(source: ByteSource): Promise<FileContent> {

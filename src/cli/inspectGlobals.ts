@@ -9,7 +9,7 @@ import { formatCount, plural } from "./units.js";
 /** What the pickle names, in its order, what torch.load(weights_only=True) says to each, and where it ended up. */
 export async function writeGlobals(file: OpenedFile, stdout: ConsoleStream): Promise<void> {
   if (file.globals.length === 0) {
-    stdout.write("the file names no classes and no functions\n");
+    stdout.write(`the file names no classes and no functions\n${opcodesVerdict(file)}`);
     return;
   }
   const uses = traceGlobals(file.root);
@@ -25,7 +25,16 @@ export async function writeGlobals(file: OpenedFile, stdout: ConsoleStream): Pro
     ];
   });
   const head = ["name", "weights_only", "uses", "first at"];
-  stdout.write(`${await renderTable({ head, rows, numeric: [2] }, stdout)}\n\n${verdict(file)}\n`);
+  stdout.write(
+    `${await renderTable({ head, rows, numeric: [2] }, stdout)}\n\n${verdict(file)}\n${opcodesVerdict(file)}`,
+  );
+}
+
+/** A line on what is refused whatever it names; none where nothing is. */
+function opcodesVerdict({ refusedOpcodes = [] }: OpenedFile): string {
+  if (refusedOpcodes.length === 0) return "";
+  const named = refusedOpcodes.join(", ");
+  return `torch.load(weights_only=True) refuses the pickle for its opcodes ${named}; ltrain sanitize writes it without them\n`;
 }
 
 function verdict({ foreignGlobals }: OpenedFile): string {

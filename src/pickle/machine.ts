@@ -68,6 +68,8 @@ export class PickleMachine {
   readonly rebuilders = new Map<PyGlobal, Rebuild | null>();
   readonly options: MachineOptions;
   readonly memo: Memo;
+  /** Which opcodes there have been, a byte for each. */
+  readonly seen = new Uint8Array(256);
   protocol = 0;
   /** The next byte to read. */
   at: number;
@@ -92,7 +94,7 @@ export class PickleMachine {
 
   /** Run to STOP; what is on top of the stack then is the value. */
   run(instructions: readonly (Instruction | undefined)[]): PyValue {
-    const { bytes } = this;
+    const { bytes, seen } = this;
     for (;;) {
       this.opcodeAt = this.at;
       const byte = bytes[this.at];
@@ -100,6 +102,7 @@ export class PickleMachine {
         throw this.cutShort("ends here without STOP");
       }
       this.at += 1;
+      seen[byte] = 1;
       if (byte === OPCODES.STOP.byte) return this.pop();
       const instruction = instructions[byte];
       if (instruction === undefined) throw this.malformed("is not an opcode of pickle");

@@ -32,6 +32,8 @@ export interface Unpickled {
   readonly protocol: number;
   /** One past STOP. */
   readonly end: number;
+  /** The opcodes it is made of, once each. */
+  readonly opcodes: readonly string[];
   /** Every class and function that is named, once each, in order of appearance. */
   readonly globals: readonly PyGlobal[];
 }
@@ -63,7 +65,8 @@ export function readPickle(bytes: Uint8Array, options: UnpickleOptions = {}): Un
   if (depthOf(value) > MAX_DEPTH) {
     throw new LtrainError("checkpoint.malformed", `${name}: containers lie more than ${MAX_DEPTH} deep in each other`);
   }
-  return { value, protocol: machine.protocol, end: machine.at, globals: [...machine.globals.values()] };
+  const opcodes = Object.entries(OPCODES).flatMap(([opcode, { byte }]) => (machine.seen[byte] === 1 ? [opcode] : []));
+  return { value, protocol: machine.protocol, end: machine.at, opcodes, globals: [...machine.globals.values()] };
 }
 
 /** What a rebuilder or persistentLoad complains of happened at an opcode: say at which. */

@@ -17,6 +17,7 @@ export interface LegacyFile {
   readonly value: PyValue;
   readonly protocol: number;
   readonly globals: readonly PyGlobal[];
+  readonly opcodes: readonly string[];
   readonly storageCount: number;
   readonly storageBytes: number;
   /** Bytes behind the last storage: another torch.save into the same file, which torch.load does not see either. */
@@ -52,6 +53,7 @@ export async function loadLegacy(source: ByteSource): Promise<LegacyFile> {
     value: object.value,
     protocol: object.protocol,
     globals: object.globals,
+    opcodes: object.opcodes,
     storageCount: keys.value.length,
     storageBytes: end - stream.at - keys.value.length * COUNT_BYTES,
     trailingBytes: source.byteLength - end,

@@ -10,7 +10,7 @@ import { openTorchArchive, storageBytesOf } from "./torchArchive.js";
 import type { TorchArchive } from "./torchArchive.js";
 import { tensorCallReader } from "./tensorCall.js";
 import { findTorchClass } from "./torchGlobals.js";
-import { isWeightsOnlyGlobal } from "./weightsOnly.js";
+import { isWeightsOnlyGlobal, refusedOpcodes } from "./weightsOnly.js";
 
 /** What the container of a torch file says besides the pickle. */
 export interface TorchArchiveInfo {
@@ -35,6 +35,8 @@ export interface TorchFile {
   readonly globals: readonly PyGlobal[];
   /** Those that torch.load(weights_only=True) would refuse. */
   readonly foreignGlobals: readonly PyGlobal[];
+  /** Opcodes of its pickle at which torch.load(weights_only=True) would stop, whatever they name. */
+  readonly refusedOpcodes?: readonly string[];
   /** What is in the file and not in the value, in words. */
   readonly remarks: readonly string[];
 }
@@ -74,7 +76,9 @@ async function loadZip(archive: TorchArchive): Promise<TorchFile> {
     findClass: findTorchClass,
   });
   const { value, protocol } = read;
-  return { format: "torch-zip", value, archive: infoOf(archive), protocol, ...globalsOf(read), remarks: [] };
+  const refused = refusedOpcodes(read.opcodes);
+  const about = { protocol, ...globalsOf(read), refusedOpcodes: refused, remarks: [] };
+  return { format: "torch-zip", value, archive: infoOf(archive), ...about };
 }
 
 async function loadScriptFile(archive: TorchArchive): Promise<TorchFile> {
@@ -96,7 +100,8 @@ async function loadLegacyFile(source: ByteSource): Promise<TorchFile> {
       ? []
       : [`${trailingBytes} bytes follow the last storage: another torch.save, perhaps; torch.load does not read them`];
   const archive = { ...NO_ARCHIVE, recordCount: storageCount, storageBytes };
-  return { format: "torch-legacy", value, archive, protocol, ...globalsOf(read), remarks };
+  const refused = refusedOpcodes(read.opcodes);
+  return { format: "torch-legacy", value, archive, protocol, ...globalsOf(read), refusedOpcodes: refused, remarks };
 }
 
 async function loadTarFile(source: ByteSource): Promise<TorchFile> {

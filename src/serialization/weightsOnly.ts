@@ -44,6 +44,20 @@ const ALLOWED: ReadonlySet<string> = new Set([
   ].map((name) => `torch._utils.${name}`),
 ]);
 
+/** The opcodes that torch's own reader of weights knows (torch/_weights_only_unpickler.py): those of protocol 2, nearly. */
+const KNOWN_OPCODES: ReadonlySet<string> = new Set(
+  (
+    "APPEND APPENDS BINFLOAT BINGET BININT BININT1 BININT2 BINPERSID BINPUT BINUNICODE BUILD EMPTY_DICT EMPTY_LIST " +
+    "EMPTY_SET EMPTY_TUPLE GLOBAL LONG1 LONG_BINGET LONG_BINPUT MARK NEWFALSE NEWOBJ NEWTRUE NONE PROTO REDUCE SETITEM " +
+    "SETITEMS SHORT_BINSTRING STOP TUPLE TUPLE1 TUPLE2 TUPLE3"
+  ).split(" "),
+);
+
+/** Those of a pickle's opcodes that torch.load(weights_only=True) stops at. */
+export function refusedOpcodes(opcodes: readonly string[]): readonly string[] {
+  return opcodes.filter((opcode) => !KNOWN_OPCODES.has(opcode));
+}
+
 const SMALL_INTS = /^u?int[1-7]$/;
 /** torch.FloatTensor and its kin; of bool there is no sparse one. */
 const TENSOR_CLASS =
