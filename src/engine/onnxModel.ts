@@ -9,9 +9,19 @@ const IR_VERSION = 10;
 /** AttributeProto.AttributeType. */
 const ATTRIBUTE_TYPES = { float: 1, int: 2, string: 3, ints: 7 } as const satisfies Record<Attribute["kind"], number>;
 
+/** What a model is called, and how its parts are. */
+export interface OnnxModelOptions {
+  readonly name?: string;
+  /** Names of constants: those of the weights in the state_dict. */
+  readonly constantNames?: ReadonlyMap<Value, string>;
+  /** Axes of ports, by the port's name, that any length may have: they are called "batch". */
+  readonly batchAxes?: ReadonlyMap<string, readonly number[]>;
+}
+
 /** The graph as the bytes of an ONNX ModelProto (onnx.proto3, field numbers as there). */
-export function onnxModel(graph: Graph, name = "step"): Uint8Array {
-  const names = new ValueNames(graph);
+export function onnxModel(graph: Graph, options: OnnxModelOptions = {}): Uint8Array {
+  const { name = "step", constantNames = new Map<Value, string>(), batchAxes } = options;
+  const names = new ValueNames(graph, constantNames);
   const model = new ProtoWriter();
   model.varint(1, IR_VERSION);
   model.text(2, "ltrain");
@@ -28,14 +38,15 @@ export function onnxModel(graph: Graph, name = "step"): Uint8Array {
     }
     for (const port of graph.inputs)
       body.message(11, (proto) => {
-        writePort(proto, port);
+        writePort(proto, port, batchAxes?.get(port.name));
       });
     for (const port of graph.outputs)
       body.message(12, (proto) => {
-        writePort(proto, port);
+        writePort(proto, port, batchAxes?.get(port.name));
       });
   });
-  for (const domain of ["", "com.microsoft"]) {
+  const usesOwn = graph.nodes.some(({ domain }) => domain === "com.microsoft");
+  for (const domain of usesOwn ? ["", "com.microsoft"] : [""]) {
     model.message(8, (proto) => {
       proto.text(1, domain);
       proto.varint(2, domain === "" ? OPSET : 1);
@@ -48,9 +59,11 @@ export function onnxModel(graph: Graph, name = "step"): Uint8Array {
 class ValueNames {
   readonly constants = new Map<Value, string>();
   readonly #names = new Map<Value, string>();
+  readonly #constantNames: ReadonlyMap<Value, string>;
   #count = 0;
 
-  constructor(graph: Graph) {
+  constructor(graph: Graph, constantNames: ReadonlyMap<Value, string>) {
+    this.#constantNames = constantNames;
     for (const { name, value } of graph.inputs) this.#names.set(value, name);
     // A value may leave under one name only, and inputs and constants leave through an Identity.
     for (const { name, value } of graph.outputs) {
@@ -63,7 +76,7 @@ class ValueNames {
     const known = this.#names.get(value);
     if (known !== undefined) return known;
     this.#count += 1;
-    const name = value.constant === null ? `v${this.#count}` : `c${this.#count}`;
+    const name = this.#constantNames.get(value) ?? `${value.constant === null ? "v" : "c"}${this.#count}`;
     this.#names.set(value, name);
     if (value.constant !== null) this.constants.set(value, name);
     return name;
@@ -128,21 +141,22 @@ function rawBytes(data: ConstantData): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-function writePort(proto: ProtoWriter, port: Port): void {
+function writePort(proto: ProtoWriter, port: Port, batchAxes: readonly number[] = []): void {
   proto.text(1, port.name);
   proto.message(2, (type) => {
     type.message(1, (tensor) => {
-      writeTensorType(tensor, port.value);
+      writeTensorType(tensor, port.value, batchAxes);
     });
   });
 }
 
-function writeTensorType(proto: ProtoWriter, spec: TensorSpec): void {
+function writeTensorType(proto: ProtoWriter, spec: TensorSpec, batchAxes: readonly number[]): void {
   proto.varint(1, ONNX_TYPES[spec.dtype]);
   proto.message(2, (shape) => {
-    for (const size of spec.shape) {
+    for (const [axis, size] of spec.shape.entries()) {
       shape.message(1, (dimension) => {
-        dimension.varint(1, size);
+        if (batchAxes.includes(axis)) dimension.text(2, "batch");
+        else dimension.varint(1, size);
       });
     }
   });
