@@ -22,6 +22,7 @@ export const ERROR_CODES = {
   "checkpoint.mismatch": 5,
   "engine.unavailable": 5,
   "engine.unsupported": 5,
+  "export.differs": 5,
   "output.refused": 5,
   "run.locked": 5,
   /** The operating system refused to read or write. */

@@ -284,6 +284,7 @@ test("the error codes and their exit codes are exactly these", () => {
      "disk.full": 6,
      "engine.unavailable": 5,
      "engine.unsupported": 5,
+     "export.differs": 5,
      "file.missing": 4,
      "io.durabilityUncertain": 6,
      "io.failed": 6,

@@ -53,19 +53,45 @@ export function addPredict(program: Command, terminal: Terminal, done: Done): vo
     .option("--input <path>", "what to predict: a .csv or .npy file, an image or a folder of images (PNG, PGM, PPM)")
     .option("--key <name>", "one of several outputs of predictStep: logits, or parts.0")
     .option("--force", "replace a file that is there", false);
-  addRunOptions(command)
-    .addHelpText("after", PREDICT_EXAMPLES)
-    .action(async (options: PredictCommandOptions) => {
-      const { runPredict } = await import("./predict.js");
-      done(await runPredict({ ...options, ...words(command) }, terminal));
-    });
+  addRunOptions(command).action(async (options: PredictCommandOptions) => {
+    const { runPredict } = await import("./predict.js");
+    done(await runPredict({ ...options, ...words(command) }, terminal));
+  });
 }
 
-const PREDICT_EXAMPLES = `
-Examples:
-  ltrain predict lightning_logs/version_0 -o predictions.csv
-  ltrain predict epoch=9-step=1000.ckpt --input images/ -o predictions.jsonl
-  ltrain predict epoch=9-step=1000.ckpt --input new.csv -o - --format csv | head`;
+/** What `export` was asked for beyond what every run is. */
+interface ExportCommandOptions extends RunOptions {
+  readonly output?: string;
+  readonly format?: string;
+  readonly batchSize?: string;
+  readonly inputShape?: string;
+  readonly inputDtype?: string;
+  readonly inputNames?: string;
+  readonly outputNames?: string;
+  readonly force: boolean;
+}
+
+/** `ltrain export`. */
+export function addExport(program: Command, terminal: Terminal, done: Done): void {
+  const command = program
+    .command("export")
+    .description(
+      "write a trained module as a model for other programs: ONNX with any batch size, checked, or safetensors",
+    )
+    .usage(USAGE)
+    .option("--format <format>", "onnx or safetensors (onnx)")
+    .option("-o, --output <file>", "where to; without it, beside the checkpoint; - for standard output")
+    .option("--batch-size <n>", "one batch size instead of any")
+    .option("--input-shape <sizes>", "what the model takes, without the batch, where no data says it: 784 or 1,28,28")
+    .option("--input-dtype <dtype>", "with --input-shape: float32, int64 or bool (float32)")
+    .option("--input-names <names>", "what the model's inputs are called, with commas between")
+    .option("--output-names <names>", "what its outputs are called")
+    .option("--force", "replace a file that is there", false);
+  addRunOptions(command).action(async (options: ExportCommandOptions) => {
+    const { runExport } = await import("./export.js");
+    done(await runExport({ ...options, ...words(command) }, terminal));
+  });
+}
 
 /** The words of the command line that are no options: a checkpoint, and keys of the config with their values. */
 function words(command: Command): { readonly ckpt?: string; readonly overrides: readonly string[] } {

@@ -4,7 +4,7 @@ import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { addCompletion, addInit, addSchema } from "./configCommands.js";
 import { addDiff } from "./diffCommand.js";
-import { addPredict, addTest, addValidate } from "./evaluateCommands.js";
+import { addExport, addPredict, addTest, addValidate } from "./evaluateCommands.js";
 import { addInspect } from "./inspectCommand.js";
 import { addExamples } from "./examples.js";
 import { splitOverrides } from "./overrides.js";
@@ -64,6 +64,7 @@ const COMMANDS: ReadonlyMap<string, AddCommand> = new Map([
   ["validate", addValidate],
   ["test", addTest],
   ["predict", addPredict],
+  ["export", addExport],
   ["inspect", addInspect],
   ["extract", addExtract],
   ["convert", addConvert],

@@ -118,8 +118,9 @@ class Join {
 
   /** How many examples the first input has, as an int64 of shape [1] or []. */
   #batchSize(isScalar: boolean): Value {
-    const [input] = this.#graphs[0].inputs;
-    if (input === undefined) throw new Error("a graph without inputs has no batch");
+    const axes = this.batchAxes();
+    const input = this.#graphs[0].inputs.find(({ name }) => axes.get(name)?.includes(0));
+    if (input === undefined) throw unsupported("no input, but other sizes", this.#sizes);
     this.#batch ??= this.#emit("Shape", [input.value], { dtype: "int64", shape: [1] }, { start: int(0), end: int(1) });
     return isScalar ? this.#emit("Squeeze", [this.#batch], { dtype: "int64", shape: [] }) : this.#batch;
   }

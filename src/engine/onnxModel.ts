@@ -60,10 +60,13 @@ class ValueNames {
   readonly constants = new Map<Value, string>();
   readonly #names = new Map<Value, string>();
   readonly #constantNames: ReadonlyMap<Value, string>;
+  /** Names that are given from outside. */
+  readonly #taken: ReadonlySet<string>;
   #count = 0;
 
   constructor(graph: Graph, constantNames: ReadonlyMap<Value, string>) {
     this.#constantNames = constantNames;
+    this.#taken = new Set([...constantNames.values(), ...[...graph.inputs, ...graph.outputs].map(({ name }) => name)]);
     for (const { name, value } of graph.inputs) this.#names.set(value, name);
     // A value may leave under one name only, and inputs and constants leave through an Identity.
     for (const { name, value } of graph.outputs) {
@@ -75,11 +78,18 @@ class ValueNames {
     if (value === null) return "";
     const known = this.#names.get(value);
     if (known !== undefined) return known;
-    this.#count += 1;
-    const name = this.#constantNames.get(value) ?? `${value.constant === null ? "v" : "c"}${this.#count}`;
+    const name = this.#constantNames.get(value) ?? this.#fresh(value.constant === null ? "v" : "c");
     this.#names.set(value, name);
     if (value.constant !== null) this.constants.set(value, name);
     return name;
+  }
+
+  #fresh(letter: string): string {
+    for (;;) {
+      this.#count += 1;
+      const name = `${letter}${this.#count}`;
+      if (!this.#taken.has(name)) return name;
+    }
   }
 }
 

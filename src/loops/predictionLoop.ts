@@ -106,17 +106,25 @@ export class PredictionLoop {
   }
 
   #step(tree: BatchTree, tell: (shape: BatchTree | null) => void): StepFunction {
-    const { module } = this.#context;
-    return (inputs, recording) => {
-      const batch = assembleBatch(tree, inputs);
-      const index = this.progress.current.ready - 1;
-      const batchIdx = recording === "again" ? index + OTHER_BATCH : index;
-      const given = module.withLogSink(refuseLog, () => predict(module, batch, batchIdx));
-      const { tree: shape, outputs } = flattenPrediction(given, `${module.constructor.name}.predictStep`);
-      tell(shape);
-      return Object.keys(outputs).length === 0 ? { [NOTHING]: tf.scalar(0) } : outputs;
-    };
+    return predictionStep(this.#context.module, tree, tell, () => this.progress.current.ready - 1);
   }
+}
+
+/** predictStep for batches of a structure, as a step that an executor runs; `tell` hears the structure of what it gives. */
+export function predictionStep(
+  module: LightningModule,
+  tree: BatchTree,
+  tell: (shape: BatchTree | null) => void,
+  index: () => number = () => 0,
+): StepFunction {
+  return (inputs, recording) => {
+    const batch = assembleBatch(tree, inputs);
+    const batchIdx = recording === "again" ? index() + OTHER_BATCH : index();
+    const given = module.withLogSink(refuseLog, () => predict(module, batch, batchIdx));
+    const { tree: shape, outputs } = flattenPrediction(given, `${module.constructor.name}.predictStep`);
+    tell(shape);
+    return Object.keys(outputs).length === 0 ? { [NOTHING]: tf.scalar(0) } : outputs;
+  };
 }
 
 /** While hooks of a prediction run, there is nowhere to log to. */

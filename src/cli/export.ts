@@ -1,0 +1,168 @@
+import { loadCheckpoint } from "../checkpoint/loadCheckpoint.js";
+import { instantiate } from "../config/instantiate.js";
+import { display, userFailure } from "../config/userModule.js";
+import type { LightningDataModule } from "../core/lightningDataModule.js";
+import type { Batch } from "../data/batch.js";
+import { LtrainError } from "../errors.js";
+import { writeFileAtomically } from "../io/atomicFile.js";
+import type { Terminal } from "../io/console.js";
+import { standardOutput } from "../io/standardOutput.js";
+import { statusOf } from "../io/textFile.js";
+import { didYouMean } from "../nearest.js";
+import type { DType } from "../storage/dtype.js";
+import { zerosTensor } from "../storage/hostTensor.js";
+import type { ExportedModel } from "../trainer/exportModel.js";
+import { exportModel } from "../trainer/exportModel.js";
+import { restoreWeights } from "../trainer/restoreStates.js";
+import type { Evaluated, EvaluateArguments } from "./evaluatedCheckpoint.js";
+import { findEvaluated } from "./evaluatedCheckpoint.js";
+import { runExtract } from "./extract.js";
+import { STANDARD_OUTPUT } from "./outputFile.js";
+import { jsonText } from "./printable.js";
+import { formatBytes } from "./units.js";
+
+/** What the command line gives `export`. */
+export interface ExportArguments extends EvaluateArguments {
+  readonly format?: string;
+  readonly output?: string;
+  readonly batchSize?: string;
+  readonly inputShape?: string;
+  readonly inputDtype?: string;
+  readonly inputNames?: string;
+  readonly outputNames?: string;
+  readonly force: boolean;
+}
+
+const FORMATS = ["onnx", "safetensors"] as const;
+const INPUT_DTYPES = ["float32", "int64", "bool"] as const satisfies readonly DType[];
+
+/** `ltrain export`: a trained module as a model that needs no ltrain. Gives the exit code. */
+export async function runExport(args: ExportArguments, terminal: Terminal): Promise<number> {
+  const format = oneOf("--format", args.format ?? "onnx", FORMATS);
+  const evaluated = await findEvaluated(args, "export", terminal);
+  const { ckptPath } = evaluated;
+  if (ckptPath === null) {
+    throw new LtrainError("usage.invalid", "there is no checkpoint to export", {
+      hint: "name one: ltrain export last.ckpt",
+    });
+  }
+  const output = args.output ?? `${ckptPath.replace(/\.[^./]+$/, "")}.${format}`;
+  if (format === "safetensors") {
+    const none = { prefixes: [], include: [], exclude: [], rename: [], stripWrappers: false, stripPrefix: false };
+    const { json, force } = args;
+    return runExtract({ ...none, ckpt: ckptPath, output, format, force, dryRun: false, json }, terminal);
+  }
+  const isPipe = output === STANDARD_OUTPUT;
+  if (isPipe && args.json) {
+    throw new LtrainError("usage.invalid", "--json and the model cannot both be on standard output", {
+      hint: "write the model to a file: -o model.onnx",
+    });
+  }
+  if (!isPipe && !args.force && (await statusOf(output)) !== undefined) {
+    throw new LtrainError("output.refused", `${output} exists already`, {
+      hint: "give another name with -o, or replace it with --force",
+    });
+  }
+  const model = await exportRun(evaluated, ckptPath, args);
+  if (isPipe) await standardOutput().write(model.bytes);
+  else await writeFileAtomically(output, (sink) => sink.write(model.bytes));
+  const { inputs, outputs, maxAbsDifference } = model;
+  if (args.json) {
+    const bytes = model.bytes.byteLength;
+    const found = {
+      schema_version: 1,
+      ckpt_path: ckptPath,
+      output,
+      format,
+      bytes,
+      inputs,
+      outputs,
+      max_abs_difference: maxAbsDifference,
+    };
+    terminal.stdout.write(`${jsonText(found)}\n`);
+  } else if (!args.quiet) terminal.stderr.write(`${describe(model, isPipe ? "standard output" : output).join("\n")}\n`);
+  return 0;
+}
+
+function describe(model: ExportedModel, output: string): string[] {
+  const port =
+    (kind: string) =>
+    ({ name, dtype, shape }: ExportedModel["inputs"][number]): string =>
+      `${kind.padEnd(8)} ${name}: ${dtype} [${shape.join(", ")}]`;
+  return [
+    ...model.inputs.map(port("input")),
+    ...model.outputs.map(port("output")),
+    `checked  ONNX Runtime gives what the module gives, within ${model.maxAbsDifference.toExponential(1)}`,
+    `wrote    ${display(output)} (${formatBytes(model.bytes.byteLength)})`,
+  ];
+}
+
+async function exportRun({ resolved }: Evaluated, ckptPath: string, args: ExportArguments): Promise<ExportedModel> {
+  try {
+    const { module, datamodule } = instantiate({ ...resolved, loggers: [] }, {});
+    const { checkpoint, close } = await loadCheckpoint(ckptPath);
+    try {
+      await restoreWeights(checkpoint, module, (variable, value) => {
+        variable.write(value);
+      });
+    } finally {
+      await close();
+    }
+    const batchSize = args.batchSize === undefined ? null : positive("--batch-size", args.batchSize);
+    const given =
+      args.inputShape === undefined ? await firstBatch(datamodule) : shaped(args.inputShape, args.inputDtype);
+    return await exportModel(module, {
+      example: given,
+      batchSize,
+      ...(args.inputNames === undefined ? {} : { inputNames: args.inputNames.split(",") }),
+      ...(args.outputNames === undefined ? {} : { outputNames: args.outputNames.split(",") }),
+    });
+  } catch (error) {
+    throw userFailure(error, [resolved.model.config.class_path, resolved.data.config.class_path]);
+  }
+}
+
+/** A batch of the run's own data, which says what the model takes. */
+async function firstBatch(datamodule: LightningDataModule): Promise<Batch> {
+  await datamodule.prepareData?.();
+  for (const [stage, loaderOf] of [
+    ["predict", () => datamodule.predictDataloader?.()],
+    ["fit", () => datamodule.valDataloader?.()],
+    ["fit", () => datamodule.trainDataloader()],
+  ] as const) {
+    await datamodule.setup?.(stage);
+    const loader = await loaderOf();
+    if (loader === null || loader === undefined) continue;
+    const batches = loader.iterate();
+    try {
+      const next = await batches.next();
+      if (next.done !== true) return next.value;
+    } finally {
+      await batches.return();
+      await loader.close();
+      await datamodule.teardown?.(stage);
+    }
+  }
+  throw new LtrainError("data.missing", `${datamodule.constructor.name} has no batches to tell what the model takes`, {
+    hint: "say it: --input-shape 784 (without the batch), and --input-dtype int64 where they are no float32",
+  });
+}
+
+/** Two zeros of a shape: the model's input where no data says what it is. */
+function shaped(text: string, dtype: string | undefined): Batch {
+  const shape = text === "" ? [] : text.split(/[,x ]+/).map((size) => positive("--input-shape", size));
+  return zerosTensor(oneOf("--input-dtype", dtype ?? "float32", INPUT_DTYPES), [2, ...shape]);
+}
+
+function positive(option: string, text: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new LtrainError("usage.invalid", `${option} takes whole numbers from 1, and got "${text}"`);
+}
+
+function oneOf<T extends string>(option: string, text: string, known: readonly T[]): T {
+  const found = known.find((each) => each === text);
+  if (found !== undefined) return found;
+  throw new LtrainError("usage.invalid", `${option} is ${known.join(" or ")}, and got "${text}"`, {
+    ...(didYouMean(text, known) === undefined ? {} : { hint: didYouMean(text, known) as string }),
+  });
+}
