@@ -76,6 +76,8 @@ export { rand, randn } from "./tensor/random.js";
 export { seedEverything } from "./tensor/seed.js";
 export { tf } from "./tensor/tf.js";
 export type { Tensor } from "./tensor/tf.js";
+export { exportModel } from "./trainer/exportModel.js";
+export type { ExportedModel, ExportOptions } from "./trainer/exportModel.js";
 export { Trainer } from "./trainer/trainer.js";
 export type { EvaluateOptions, FitOptions, PredictOptions } from "./trainer/trainer.js";
 export type { FitResult } from "./trainer/fitResult.js";

@@ -8,7 +8,6 @@ import { writeFileAtomically } from "../io/atomicFile.js";
 import type { Terminal } from "../io/console.js";
 import { standardOutput } from "../io/standardOutput.js";
 import { statusOf } from "../io/textFile.js";
-import { didYouMean } from "../nearest.js";
 import type { DType } from "../storage/dtype.js";
 import { zerosTensor } from "../storage/hostTensor.js";
 import type { ExportedModel } from "../trainer/exportModel.js";
@@ -48,9 +47,9 @@ export async function runExport(args: ExportArguments, terminal: Terminal): Prom
   }
   const output = args.output ?? `${ckptPath.replace(/\.[^./]+$/, "")}.${format}`;
   if (format === "safetensors") {
-    const none = { prefixes: [], include: [], exclude: [], rename: [], stripWrappers: false, stripPrefix: false };
+    const all = { prefixes: [""], include: [], exclude: [], rename: [], stripWrappers: false, stripPrefix: false };
     const { json, force } = args;
-    return runExtract({ ...none, ckpt: ckptPath, output, format, force, dryRun: false, json }, terminal);
+    return runExtract({ ...all, ckpt: ckptPath, output, format, force, dryRun: false, json }, terminal);
   }
   const isPipe = output === STANDARD_OUTPUT;
   if (isPipe && args.json) {
@@ -162,7 +161,5 @@ function positive(option: string, text: string): number {
 function oneOf<T extends string>(option: string, text: string, known: readonly T[]): T {
   const found = known.find((each) => each === text);
   if (found !== undefined) return found;
-  throw new LtrainError("usage.invalid", `${option} is ${known.join(" or ")}, and got "${text}"`, {
-    ...(didYouMean(text, known) === undefined ? {} : { hint: didYouMean(text, known) as string }),
-  });
+  throw new LtrainError("usage.invalid", `${option} is ${known.join(" or ")}, and got "${text}"`);
 }
