@@ -60,7 +60,7 @@ export async function writeTorchParts(
   const pieces = readPieces(piecesOf(storages));
   for (const [key, storage] of storages.entries()) {
     const { byteLength, crc32 } = storage;
-    // A checksum that its file has goes along: damage on the way here is found by whoever reads the copy.
+    // A checksum that its file has goes along: damage is found in the copy as it is in the original.
     await writer.add(`${prefix}/data/${key}`, { byteLength, crc32, chunks: () => take(pieces, byteLength) });
   }
   await add("version", "3\n");

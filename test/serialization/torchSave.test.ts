@@ -143,7 +143,7 @@ test("a storage larger than a piece is copied in pieces, and takes the checksum 
   const { entries } = await openZip(bytesSource(await saved(value)));
   const copy = entries.get("archive/data/0");
   expect(copy?.crc32).toBe(1);
-  // Damage on the way is seen by whoever reads the copy, as torch does: zeros have another checksum than 1.
+  // Damage on the way is seen by whoever reads the copy whole: zeros have another checksum than 1.
   await expect(copy?.bytes()).rejects.toMatchObject({ code: "checkpoint.malformed" });
   expect(Math.max(...pieces)).toBeLessThanOrEqual(1 << 20);
   expect(pieces.reduce((sum, piece) => sum + piece)).toBe(byteLength);
