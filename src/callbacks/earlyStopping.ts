@@ -9,6 +9,7 @@ import { PyDict } from "../pickle/values.js";
 import { pythonFormat } from "./pythonFormat.js";
 import { readScore, scoreTensor } from "./scoreTensor.js";
 import { stateKeyOf } from "./stateKey.js";
+import { validatesAtEpochEnds } from "./validationRhythm.js";
 
 /** What an EarlyStopping watches, and when it has seen enough; names and defaults are Lightning's. */
 export interface EarlyStoppingOptions {
@@ -28,7 +29,7 @@ export interface EarlyStoppingOptions {
   readonly stoppingThreshold?: number | null;
   /** Stop when the value is worse than this. */
   readonly divergenceThreshold?: number | null;
-  /** Check at the end of the training epoch (true) or of validation (false); null: whichever is there every epoch. */
+  /** Check at the end of the training epoch (true) or of validation (false); null: validation where it has a rhythm of its own. */
   readonly checkOnTrainEpochEnd?: boolean | null;
   /** Who logs among several processes; there is one. */
   readonly logRankZeroOnly?: boolean;
@@ -138,7 +139,7 @@ export class EarlyStopping extends Callback {
   }
 
   #checksOnTrainEpochEnd(trainer: TrainerState): boolean {
-    return this.#options.checkOnTrainEpochEnd ?? trainer.checkValEveryNEpoch === 1;
+    return this.#options.checkOnTrainEpochEnd ?? validatesAtEpochEnds(trainer);
   }
 
   #check(trainer: TrainerState): void {

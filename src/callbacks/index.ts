@@ -1,4 +1,5 @@
 /** ltrain/callbacks: what stands around training. */
+export type { Duration, DurationParts } from "../core/duration.js";
 export type { AverageFunction } from "./averagedWeights.js";
 export { BackboneFinetuning } from "./backboneFinetuning.js";
 export type { BackboneFinetuningOptions } from "./backboneFinetuning.js";
@@ -24,6 +25,6 @@ export type { ProgressBarOptions } from "./progressBar.js";
 export { StochasticWeightAveraging } from "./stochasticWeightAveraging.js";
 export type { StochasticWeightAveragingOptions } from "./stochasticWeightAveraging.js";
 export { Timer } from "./timer.js";
-export type { DurationParts, TimedStage, TimerOptions } from "./timer.js";
+export type { TimedStage, TimerOptions } from "./timer.js";
 export { WeightAveraging } from "./weightAveraging.js";
 export type { AveragingMoment, WeightAveragingOptions } from "./weightAveraging.js";

@@ -1,8 +1,7 @@
 import { join, resolve } from "node:path";
 import { pythonFloat } from "../pickle/pythonFloat.js";
 import { Callback } from "../core/callback.js";
-import type { LightningModule } from "../core/lightningModule.js";
-import type { ExpectedCheckpoints, StepResult, TrainerState } from "../core/trainerState.js";
+import type { ExpectedCheckpoints, TrainerState } from "../core/trainerState.js";
 import { resolvePath } from "../io/resolvePath.js";
 import { removeStaleTemporaries } from "../io/staleTemporaries.js";
 import { listFolder } from "../io/textFile.js";
@@ -137,16 +136,11 @@ export class ModelCheckpoint extends Callback {
     this.#rhythm.start();
   }
 
-  override async onTrainBatchEnd(
-    trainer: TrainerState,
-    _module: LightningModule,
-    _outputs: StepResult,
-    batchIdx: number,
-  ): Promise<void> {
+  override async onTrainBatchEnd(trainer: TrainerState): Promise<void> {
     if (!this.#rhythm.isDue(trainer)) return;
     // A metric of the validation is not there yet, or is the last one's: the save waits until the next one has been.
     const isMissing = this.monitor !== null && !trainer.callbackMetrics.has(this.monitor);
-    if (isMissing || this.#rhythm.validatesNext(trainer, batchIdx)) {
+    if (isMissing || this.#rhythm.waitsForValidation(trainer)) {
       this.#isDeferred = true;
       if (isMissing && trainer.numValidationBatches === 0)
         tellMissingMonitor(trainer, this.monitor, !this.#hasValidated);

@@ -1,3 +1,5 @@
+import type { Duration } from "../core/duration.js";
+import { secondsOf } from "../core/duration.js";
 import { LtrainError } from "../errors.js";
 
 /** What a ModelCheckpoint watches, keeps and calls its files; names and defaults are Lightning's. */
@@ -24,8 +26,8 @@ export interface ModelCheckpointOptions {
   /** Whether `{val_loss}` becomes `val_loss=0.3` and not `0.3`. */
   readonly autoInsertMetricName?: boolean;
   readonly everyNTrainSteps?: number | null;
-  /** Seconds between saves. */
-  readonly trainTimeInterval?: number | null;
+  /** Time between saves, looked at after every batch: seconds, or what a Timer takes. */
+  readonly trainTimeInterval?: Duration | null;
   readonly everyNEpochs?: number | null;
   /** Save at the end of the training epoch and not of the validation; decided by the trainer's settings when not given. */
   readonly saveOnTrainEpochEnd?: boolean | null;
@@ -37,6 +39,7 @@ export interface ModelCheckpointOptions {
 export interface Triggers {
   readonly everyNTrainSteps: number;
   readonly everyNEpochs: number;
+  /** Seconds. */
   readonly trainTimeInterval: number | null;
 }
 
@@ -44,7 +47,8 @@ export interface Triggers {
 export function resolveTriggers(options: ModelCheckpointOptions): Triggers {
   const everyNTrainSteps = options.everyNTrainSteps ?? null;
   const everyNEpochs = options.everyNEpochs ?? null;
-  const trainTimeInterval = options.trainTimeInterval ?? null;
+  const given = options.trainTimeInterval ?? null;
+  const trainTimeInterval = given === null ? null : secondsOf("ModelCheckpoint: train_time_interval", given, true);
   const isUnset = everyNTrainSteps === null && everyNEpochs === null && trainTimeInterval === null;
   return {
     everyNTrainSteps: everyNTrainSteps ?? 0,

@@ -1,5 +1,6 @@
 import type { TrainerState } from "../core/trainerState.js";
 import type { ModelCheckpointOptions, Triggers } from "./modelCheckpointOptions.js";
+import { validatesAtEpochEnds } from "./validationRhythm.js";
 
 /** When a ModelCheckpoint saves. */
 export class SaveRhythm {
@@ -31,15 +32,14 @@ export class SaveRhythm {
   }
 
   /** Whether a validation follows this batch, so that what is monitored is not there yet. */
-  validatesNext(trainer: TrainerState, batchIdx: number): boolean {
-    if ((this.#options.monitor ?? null) === null || this.savesOnTrainEpochEnd(trainer)) return false;
-    const isLast = trainer.isLastBatch || batchIdx + 1 === trainer.numTrainingBatches;
-    return isLast && trainer.numValidationBatches > 0 && (trainer.currentEpoch + 1) % trainer.checkValEveryNEpoch === 0;
+  waitsForValidation(trainer: TrainerState): boolean {
+    const monitors = (this.#options.monitor ?? null) !== null;
+    return monitors && !this.savesOnTrainEpochEnd(trainer) && trainer.validatesNext;
   }
 
-  savesOnTrainEpochEnd({ numValidationBatches, checkValEveryNEpoch }: TrainerState): boolean {
+  savesOnTrainEpochEnd(trainer: TrainerState): boolean {
     // Lightning never saves when validation is asked for every n-th epoch and there is none; we do, at the epoch's end.
-    return this.#options.saveOnTrainEpochEnd ?? (numValidationBatches === 0 || checkValEveryNEpoch === 1);
+    return this.#options.saveOnTrainEpochEnd ?? (trainer.numValidationBatches === 0 || validatesAtEpochEnds(trainer));
   }
 
   /** How often there will be a save until training ends; 1 where that is not known. */

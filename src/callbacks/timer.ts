@@ -1,18 +1,15 @@
 import { Callback } from "../core/callback.js";
+import type { Duration } from "../core/duration.js";
+import { clockText, secondsOf } from "../core/duration.js";
 import type { Stage, TrainerState } from "../core/trainerState.js";
 import { LtrainError } from "../errors.js";
 import { asNumber } from "../pickle/convert.js";
 import { PyDict, PyFloat } from "../pickle/values.js";
 
-/** Parts of a length of time, as Python's timedelta names them. */
-export type DurationParts = {
-  readonly [unit in keyof typeof SECONDS_PER]?: number;
-};
-
 /** How long training may take, and when it is looked at; names and defaults are Lightning's. */
 export interface TimerOptions {
   /** Seconds, "DD:HH:MM:SS", or parts such as { hours: 1, minutes: 30 }; null: no limit, the time is only taken. */
-  readonly duration?: number | string | DurationParts | null;
+  readonly duration?: Duration | null;
   /** Whether the limit is looked at after every batch or every epoch. */
   readonly interval?: "step" | "epoch";
   /** Milliseconds on a clock that never goes back. */
@@ -22,15 +19,6 @@ export interface TimerOptions {
 /** What the time is taken of. */
 export type TimedStage = Exclude<Stage, "fit"> | "train";
 
-const SECONDS_PER = {
-  weeks: 604_800,
-  days: 86_400,
-  hours: 3600,
-  minutes: 60,
-  seconds: 1,
-  milliseconds: 1e-3,
-  microseconds: 1e-6,
-} as const;
 /** Lightning's stages in its order, by their names in the file. */
 const STAGES: readonly (readonly [stage: TimedStage, key: string])[] = [
   ["train", "train"],
@@ -54,7 +42,8 @@ export class Timer extends Callback {
 
   constructor(options: TimerOptions = {}) {
     super();
-    this.duration = secondsOf(options.duration ?? null);
+    const { duration = null } = options;
+    this.duration = duration === null ? null : secondsOf("Timer", duration);
     this.#interval = options.interval ?? "step";
     this.#clock = options.clock ?? (() => performance.now());
     if (!["step", "epoch"].includes(this.#interval)) {
@@ -128,44 +117,4 @@ export class Timer extends Callback {
     trainer.shouldStop = true;
     this.#stopReason = `Time limit reached. Elapsed time is ${clockText(this.timeElapsed())}. Signaling Trainer to stop.`;
   }
-}
-
-function secondsOf(duration: number | string | DurationParts | null): number | null {
-  if (duration === null) return null;
-  const seconds = typeof duration === "number" ? duration : sumOf(partsOf(duration));
-  if (Number.isFinite(seconds) && seconds >= 0) return seconds;
-  throw invalid(duration);
-}
-
-function partsOf(duration: string | DurationParts): DurationParts {
-  if (typeof duration !== "string") return duration;
-  const match = /^\s*(\d+):(\d\d):(\d\d):(\d\d)\s*$/.exec(duration);
-  if (match === null) throw invalid(duration);
-  const [, days, hours, minutes, seconds] = match.map(Number);
-  return { days: days ?? 0, hours: hours ?? 0, minutes: minutes ?? 0, seconds: seconds ?? 0 };
-}
-
-function sumOf(parts: DurationParts): number {
-  let sum = 0;
-  for (const [unit, count] of Object.entries(parts)) {
-    if (!Object.hasOwn(SECONDS_PER, unit)) throw invalid(parts);
-    sum += count * SECONDS_PER[unit as keyof typeof SECONDS_PER];
-  }
-  return sum;
-}
-
-function invalid(duration: number | string | DurationParts): LtrainError {
-  return new LtrainError("config.invalid", `Timer: ${JSON.stringify(duration)} is not a length of time`, {
-    hint: `write seconds, "DD:HH:MM:SS", or parts: ${Object.keys(SECONDS_PER).join(", ")}`,
-  });
-}
-
-/** Whole seconds as Python's str() of a timedelta has them: "0:00:07", "1 day, 2:03:04". */
-function clockText(seconds: number): string {
-  const whole = Math.trunc(seconds);
-  const days = Math.floor(whole / SECONDS_PER.days);
-  const two = (n: number): string => String(n).padStart(2, "0");
-  const hours = Math.floor(whole / 3600) % 24;
-  const clock = `${hours}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}`;
-  return days === 0 ? clock : `${days} day${days === 1 ? "" : "s"}, ${clock}`;
 }

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { flag } from "./builtInArgs.js";
+import { DURATION_EXPECTED, durationArg, timedeltaArg } from "./durationArg.js";
 
 /** init_args of ModelCheckpoint: Lightning's. */
 export const modelCheckpointArgs = z.strictObject({
@@ -32,7 +33,9 @@ export const modelCheckpointArgs = z.strictObject({
   mode: z.enum(["min", "max"]).default("min").describe("Whether a lower or a higher metric is better."),
   auto_insert_metric_name: flag(true, "Write epoch=3 into the name, instead of 3."),
   every_n_train_steps: z.int().min(0).nullable().default(null).describe("Save every n optimizer steps."),
-  train_time_interval: z.number().positive().nullable().default(null).describe("Save every so many seconds."),
+  train_time_interval: timedeltaArg
+    .default(null)
+    .meta({ description: "Save after a batch when so much time has passed.", expected: DURATION_EXPECTED }),
   every_n_epochs: z.int().min(0).nullable().default(null).describe("Save every n epochs."),
   save_on_train_epoch_end: z
     .boolean()
@@ -87,26 +90,10 @@ export const learningRateMonitorArgs = z.strictObject({
 
 /** init_args of Timer: Lightning's. */
 export const timerArgs = z.strictObject({
-  duration: z
-    .union([
-      z.number().min(0),
-      z.string().regex(/^\s*\d+:\d\d:\d\d:\d\d\s*$/),
-      z.strictObject({
-        weeks: z.number().optional(),
-        days: z.number().optional(),
-        hours: z.number().optional(),
-        minutes: z.number().optional(),
-        seconds: z.number().optional(),
-        milliseconds: z.number().optional(),
-        microseconds: z.number().optional(),
-      }),
-      z.null(),
-    ])
-    .default(null)
-    .meta({
-      description: "How long training may take, over all parts of a resumed run; null: the time is only taken.",
-      expected: 'seconds, "DD:HH:MM:SS", a mapping such as {hours: 1, minutes: 30}, or null',
-    }),
+  duration: durationArg.default(null).meta({
+    description: "How long training may take, over all parts of a resumed run; null: the time is only taken.",
+    expected: DURATION_EXPECTED,
+  }),
   interval: z.enum(["step", "epoch"]).default("step").describe("When to look: after every batch, or every epoch."),
   verbose: flag(true, "As in Lightning; that the time is up is always told, as the reason why training ended."),
 });

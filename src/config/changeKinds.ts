@@ -12,12 +12,18 @@ const TRAINER_KINDS: Readonly<Record<TrainerOption, ChangeKind>> = {
   precision: "changes-the-mathematics",
   max_epochs: "harmless",
   max_steps: "harmless",
+  min_epochs: "harmless",
+  min_steps: "harmless",
+  max_time: "harmless",
+  overfit_batches: "changes-the-mathematics",
   limit_train_batches: "changes-the-mathematics",
   limit_val_batches: "changes-the-mathematics", // what is best, and schedules that watch a metric
   limit_test_batches: "harmless",
   limit_predict_batches: "harmless",
   fast_dev_run: "changes-the-mathematics",
+  val_check_interval: "changes-the-mathematics",
   check_val_every_n_epoch: "changes-the-mathematics",
+  reload_dataloaders_every_n_epochs: "changes-the-mathematics",
   num_sanity_val_steps: "harmless",
   accumulate_grad_batches: "changes-the-mathematics",
   gradient_clip_val: "changes-the-mathematics",
@@ -29,6 +35,9 @@ const TRAINER_KINDS: Readonly<Record<TrainerOption, ChangeKind>> = {
   enable_checkpointing: "harmless",
   enable_progress_bar: "harmless",
   enable_model_summary: "harmless",
+  enable_autolog_hparams: "harmless",
+  detect_anomaly: "harmless",
+  barebones: "harmless",
   default_root_dir: "harmless",
 };
 

@@ -8,7 +8,8 @@ import type { Complaints } from "./complaints.js";
 import type { Origin } from "./origin.js";
 import type { ResolveContext, ResolvedClass } from "./resolveClass.js";
 import { resolveClass } from "./resolveClass.js";
-import { GONE, TRAINER_KEYS, TRAINER_OPTIONS, isHarmless, isNotYet, isTrainerOption } from "./trainerOptions.js";
+import { LIGHTNING_ARGUMENTS } from "../trainer/lightningArguments.js";
+import { GONE, TRAINER_KEYS, TRAINER_OPTIONS, isHarmless, isTrainerOption } from "./trainerOptions.js";
 
 /** The trainer's part of a config after checking. */
 export interface CheckedTrainer {
@@ -43,15 +44,22 @@ export async function checkTrainer(
   const callbacks = await resolveList("callback", "callbacks", map, context);
   const loggers = await resolveList("logger", "logger", map, context);
   if (checked === undefined || callbacks === undefined || loggers === undefined) return undefined;
+  const isBarebones = checked.args["barebones"] === true;
+  const logger = map.entries.get("logger")?.node;
+  if (isBarebones && logger?.kind === "scalar" && logger.value === true) {
+    complaints.add(logger.origin, "trainer.logger", "barebones is true: logging costs time; leave out one of them");
+    return undefined;
+  }
   const config = {
     ...(checked.args as Record<string, HparamValue>),
-    logger: loggers === "default" ? true : loggers.length === 0 ? false : loggers.map((logger) => logger.config),
+    logger:
+      loggers === "default" ? !isBarebones : loggers.length === 0 ? false : loggers.map((logger) => logger.config),
     callbacks: callbacks === "default" || callbacks.length === 0 ? null : callbacks.map((callback) => callback.config),
   };
   return {
     config,
     callbacks: callbacks === "default" ? [] : callbacks,
-    loggers: loggers === "default" ? null : loggers,
+    loggers: loggers !== "default" ? loggers : isBarebones ? [] : null,
   };
 }
 
@@ -59,10 +67,13 @@ function isNull(node: ConfigNode): boolean {
   return node.kind === "scalar" && node.value === null;
 }
 
+/** Options whose float 1.0 is all, while the integer 1 is one batch. */
+const WHOLE = /^(limit_.*|overfit_batches|val_check_interval)$/;
+
 /** 1.0 of the batches is all of them (null), while 1 is one batch; JavaScript's numbers cannot tell the two apart. */
 function withWholeLimit(key: string, entry: Entry, complaints: Complaints): Entry {
   const { node } = entry;
-  if (!/^limit_/.test(key) || node.kind !== "scalar" || node.isFloat !== true || typeof node.value !== "number")
+  if (!WHOLE.test(key) || node.kind !== "scalar" || node.isFloat !== true || typeof node.value !== "number")
     return entry;
   if (node.value === 1) return { ...entry, node: { ...node, value: null } };
   if (node.value > 1) {
@@ -79,14 +90,11 @@ function withWholeLimit(key: string, entry: Entry, complaints: Complaints): Entr
 function rejectOption(key: string, entry: Entry, complaints: Complaints): void {
   const name = `trainer.${key}`;
   const gone = Object.hasOwn(GONE, key) ? GONE[key] : undefined;
+  const known = Object.hasOwn(LIGHTNING_ARGUMENTS, key) ? LIGHTNING_ARGUMENTS[key] : undefined;
   if (gone !== undefined) complaints.add(entry.keyOrigin, name, gone.replace("FILE", fileIn(entry.node)));
-  else if (!isNotYet(key)) complaints.add(entry.keyOrigin, name, unknownKey(key, TRAINER_KEYS));
+  else if (known === undefined) complaints.add(entry.keyOrigin, name, unknownKey(key, TRAINER_KEYS));
   else if (!isHarmless(key, entry.node)) {
-    complaints.add(
-      entry.node.origin,
-      name,
-      `is not supported yet: leave it out, or at its default; found ${quoteNode(entry.node)}`,
-    );
+    complaints.add(entry.node.origin, name, `${quoteNode(entry.node)} is not for ltrain: ${known.answer}`);
   }
 }
 

@@ -75,12 +75,18 @@ function trainerOptions(resolved: ResolvedConfig, config: Config, setup: RunSetu
     precision: option("precision"),
     maxEpochs: option("max_epochs"),
     maxSteps: option("max_steps"),
+    minEpochs: option("min_epochs"),
+    minSteps: option("min_steps"),
+    maxTime: option("max_time"),
+    overfitBatches: config.trainer["overfit_batches"], // null is all of them
     limitTrainBatches: option("limit_train_batches"),
     limitValBatches: option("limit_val_batches"),
     limitTestBatches: option("limit_test_batches"),
     limitPredictBatches: option("limit_predict_batches"),
     fastDevRun: option("fast_dev_run"),
-    checkValEveryNEpoch: option("check_val_every_n_epoch"),
+    valCheckInterval: option("val_check_interval"),
+    checkValEveryNEpoch: config.trainer["check_val_every_n_epoch"], // null is none
+    reloadDataloadersEveryNEpochs: option("reload_dataloaders_every_n_epochs"),
     accumulateGradBatches: option("accumulate_grad_batches"),
     gradientClipVal: option("gradient_clip_val"),
     gradientClipAlgorithm: option("gradient_clip_algorithm"),
@@ -92,6 +98,9 @@ function trainerOptions(resolved: ResolvedConfig, config: Config, setup: RunSetu
     enableCheckpointing: option("enable_checkpointing"),
     enableProgressBar: option("enable_progress_bar"),
     enableModelSummary: option("enable_model_summary"),
+    enableAutologHparams: option("enable_autolog_hparams"),
+    detectAnomaly: option("detect_anomaly"),
+    barebones: option("barebones"),
   };
   const options = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   return {
@@ -130,14 +139,16 @@ function callbacksOf(
   resolved: ResolvedConfig,
   { terminal, showProgress = true, extraCallbacks = [] }: RunSetup,
 ): Callback[] {
-  const { enable_model_summary: summary, enable_progress_bar: bar } = resolved.config.trainer;
+  const { enable_model_summary: summary, enable_progress_bar: bar, barebones } = resolved.config.trainer;
   const callbacks = resolved.callbacks
     .map((callback) => callback.build(terminal))
     .filter((callback) => showProgress || !(callback instanceof ProgressBar));
   const has = (kind: typeof ModelSummary | typeof ProgressBar): boolean =>
     callbacks.some((callback) => callback instanceof kind);
-  if (terminal !== undefined && summary !== false && !has(ModelSummary)) callbacks.push(new ModelSummary({ terminal }));
-  if (terminal !== undefined && showProgress && bar !== false && !has(ProgressBar)) {
+  const isBare = barebones === true;
+  if (terminal !== undefined && !isBare && summary !== false && !has(ModelSummary))
+    callbacks.push(new ModelSummary({ terminal }));
+  if (terminal !== undefined && !isBare && showProgress && bar !== false && !has(ProgressBar)) {
     callbacks.push(new ProgressBar({ terminal }));
   }
   return [...callbacks, ...extraCallbacks];

@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { findPrecision } from "../precision/createPrecision.js";
 import { PRECISION_NAMES } from "../precision/precision.js";
+import { LIGHTNING_ARGUMENTS } from "../trainer/lightningArguments.js";
 import type { ConfigNode } from "./configNode.js";
 import { plainOf } from "./configNode.js";
+import { DURATION_EXPECTED, clockArg, durationArg } from "./durationArg.js";
 
 /** A limit as Lightning has it: an integer counts batches, a float is a fraction. */
 const limit = (what: string): z.ZodType<number | null> =>
@@ -18,7 +20,10 @@ const limit = (what: string): z.ZodType<number | null> =>
     });
 
 const toggle = (description: string): z.ZodType<boolean | null> =>
-  z.boolean().nullable().default(true).describe(description);
+  z.boolean().nullable().default(null).describe(`${description} null: true, but for barebones.`);
+
+const least = (description: string): z.ZodType<number | null> =>
+  z.int().min(0).nullable().default(null).describe(description);
 
 /** The trainer's options by Lightning's names; `callbacks` and `logger` are classes and read apart. */
 export const TRAINER_OPTIONS = {
@@ -53,6 +58,23 @@ export const TRAINER_OPTIONS = {
     .default(null)
     .describe("Stop after this many epochs; -1: never. null: 1000 epochs, or without limit when max_steps is given."),
   max_steps: z.int().min(-1).default(-1).describe("Stop after this many optimizer steps; -1: no limit."),
+  min_epochs: least("Train at least so many epochs, whatever asks to stop; an interruption always ends training."),
+  min_steps: least("Train at least so many optimizer steps, whatever asks to stop."),
+  max_time: durationArg.default(null).meta({
+    description: "Stop after so much time, over all parts of a resumed run: a Timer is added to the callbacks.",
+    expected: DURATION_EXPECTED,
+  }),
+  overfit_batches: z
+    .number()
+    .min(0)
+    .refine((value) => Number.isInteger(value) || value <= 1)
+    .nullable()
+    .default(0)
+    .meta({
+      description:
+        "Train and validate on the same few batches every epoch, without shuffling: an integer counts them, a fraction is a part. 0: not; null: on all of them.",
+      expected: "a number of batches (an integer), a fraction from 0.0 to 1.0 or null",
+    }),
   limit_train_batches: limit("training"),
   limit_val_batches: limit("validation"),
   limit_test_batches: limit("test"),
@@ -61,13 +83,39 @@ export const TRAINER_OPTIONS = {
     .union([z.boolean(), z.int().min(0)])
     .default(false)
     .describe("Try everything with 1 batch (true) or n batches of training and validation, writing nothing."),
-  check_val_every_n_epoch: z.int().min(1).default(1).describe("Validate after every n epochs."),
+  val_check_interval: z
+    .union([
+      z
+        .number()
+        .gt(0)
+        .refine((value) => Number.isInteger(value) || value <= 1),
+      clockArg,
+      z.null(),
+    ])
+    .default(null)
+    .meta({
+      description:
+        "How often to validate: after so many training batches (an integer), after a part of the epoch (a fraction), or when so much time has passed. null or 1.0: at the end of the epoch.",
+      expected:
+        'a number of batches (an integer), a fraction up to 1.0, "DD:HH:MM:SS", a mapping such as {minutes: 30}, or null',
+    }),
+  check_val_every_n_epoch: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(1)
+    .describe("Validate in every n-th epoch. null: val_check_interval counts batches across epochs."),
+  reload_dataloaders_every_n_epochs: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe("Ask the data module for its loaders again after so many epochs; 0: never."),
   num_sanity_val_steps: z
     .int()
     .min(-1)
     .nullable()
-    .default(2)
-    .describe("Validation batches to try before training starts; -1: all, 0: none."),
+    .default(null)
+    .describe("Validation batches to try before training starts; -1: all, 0: none. null: 2, but for barebones."),
   accumulate_grad_batches: z.int().min(1).default(1).describe("Batches whose gradients make one optimizer step."),
   gradient_clip_val: z
     .number()
@@ -86,8 +134,8 @@ export const TRAINER_OPTIONS = {
     .int()
     .min(0)
     .nullable()
-    .default(50)
-    .describe("Steps between two rows of logged training metrics."),
+    .default(null)
+    .describe("Steps between two rows of logged training metrics; 0: none. null: 50, but for barebones."),
   verify_checkpoints: z
     .enum(["full", "header", "off"])
     .default("full")
@@ -107,6 +155,15 @@ export const TRAINER_OPTIONS = {
   enable_checkpointing: toggle("Save checkpoints: a default ModelCheckpoint where none is among the callbacks."),
   enable_progress_bar: toggle("Show how far training is."),
   enable_model_summary: toggle("Show the module's parts before training."),
+  enable_autolog_hparams: z.boolean().default(true).describe("Write the hyperparameters to the loggers."),
+  detect_anomaly: z
+    .boolean()
+    .default(false)
+    .describe("Stop at the first number that is not finite, and name the module and the step; costs time."),
+  barebones: z
+    .boolean()
+    .default(false)
+    .describe("For measuring speed: no checkpoints, logging, progress bar, model summary or sanity check."),
   default_root_dir: z
     .string()
     .nullable()
@@ -122,47 +179,10 @@ export function isTrainerOption(key: string): key is TrainerOption {
   return Object.hasOwn(TRAINER_OPTIONS, key);
 }
 
-const anyBoolean = [true, false, null];
-
-/**
- * Lightning's options that are not here yet, with the values that change nothing: Lightning's own defaults, so that a
- * config which LightningCLI saved in full is read as it is.
- */
-const NOT_YET: Readonly<Record<string, readonly unknown[]>> = {
-  barebones: [false],
-  benchmark: anyBoolean, // a hint to cuDNN, which has no part in this
-  detect_anomaly: [false],
-  devices: ["auto", 1, "1", null],
-  enable_autolog_hparams: [true],
-  inference_mode: anyBoolean,
-  max_time: [null],
-  min_epochs: [null, 0],
-  min_steps: [null, 0],
-  model_registry: [null],
-  num_nodes: [1],
-  overfit_batches: [0],
-  plugins: [null],
-  profiler: [null],
-  reload_dataloaders_every_n_epochs: [0],
-  strategy: ["auto", null],
-  sync_batchnorm: [false],
-  use_distributed_sampler: anyBoolean,
-  val_check_interval: [null],
-};
-
-/** Limits whose float 1.0 is Lightning's default, while the integer 1 is one batch. */
-const WHOLE = new Set(["val_check_interval"]);
-
-/** Whether an option is one of Lightning's that ltrain does not have yet. */
-export function isNotYet(key: string): boolean {
-  return Object.hasOwn(NOT_YET, key);
-}
-
-/** Whether the value of an option that is not here yet asks for nothing: Lightning's default. */
+/** Whether the value of an argument of Lightning's that asks for something else asks for nothing: its default. */
 export function isHarmless(key: string, node: ConfigNode): boolean {
-  if (node.kind === "scalar" && node.isFloat === true && node.value === 1 && WHOLE.has(key)) return true;
   if (key === "devices" && node.kind === "list") return node.items.length === 1; // [0]: the first one
-  return (NOT_YET[key] ?? []).includes(plainOf(node));
+  return (LIGHTNING_ARGUMENTS[key]?.accepts ?? []).includes(plainOf(node));
 }
 
 /** All names that `trainer` may have, to find the nearest to a wrong one. */
@@ -170,7 +190,7 @@ export const TRAINER_KEYS: readonly string[] = [
   ...Object.keys(TRAINER_OPTIONS),
   "callbacks",
   "logger",
-  ...Object.keys(NOT_YET),
+  ...Object.keys(LIGHTNING_ARGUMENTS),
 ];
 
 /** Options that Lightning 2.0 took away, with what to write in their place. */

@@ -60,6 +60,7 @@ export abstract class LightningModule<Batch = unknown> extends Module {
   automaticOptimization = true;
   #hparams = NO_HPARAMS;
   #logSink: LogSink | null = null;
+  #whenMuted: (() => void) | null = null;
   #optimizers: readonly LightningOptimizer[] = [];
   #schedulers: readonly LightningScheduler[] = [];
   #manual: ManualSteps | null = null;
@@ -177,7 +178,12 @@ export abstract class LightningModule<Batch = unknown> extends Module {
 
   /** Log a 0-dim tensor or a number from within a step. */
   log(name: string, value: Tensor | number, options: LogOptions = {}): void {
-    this.#logSink?.(name, value, options);
+    if (this.#whenMuted !== null) this.#whenMuted();
+    else this.#logSink?.(name, value, options);
+  }
+  /** For the trainer: from now on log does nothing but call this; null: it logs again. */
+  muteLogs(whenCalled: (() => void) | null): void {
+    this.#whenMuted = whenCalled;
   }
   /** Run `body` with `sink` taking what it logs; for the loops. A hook may be asynchronous: see `takeLogs`. */
   withLogSink<T>(sink: LogSink, body: () => T): T {

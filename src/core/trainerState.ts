@@ -30,28 +30,6 @@ export interface SaveOptions {
   readonly retired?: readonly string[];
 }
 
-/** When a checkpoint was saved; by the time it is durable, training is further. */
-export interface SavedMoment {
-  readonly epoch: number;
-  readonly globalStep: number;
-}
-
-/** How a moment is saved. */
-export interface SaveOptions {
-  readonly weightsOnly?: boolean;
-  /**
-   * Resolve when the state has been copied aside, and write it while training goes on. What goes wrong then is thrown
-   * after a later batch, by the next save, or at the end of training.
-   */
-  readonly background?: boolean;
-  /** The same moment in further files, in which the callback of the key has this state. */
-  readonly also?: readonly { readonly path: string; readonly stateKey: string; readonly state: PyDict }[];
-  /** Names that a checkpoint is to have beside its own, when all files are written. */
-  readonly replicas?: readonly Replica[];
-  /** Files that these take the place of: removed when all is durable. */
-  readonly retired?: readonly string[];
-}
-
 /** Files that a callback will write. */
 export interface ExpectedCheckpoints {
   readonly folder: string;
@@ -101,7 +79,14 @@ export interface TrainerState {
   readonly numPredictBatches: number;
   /** Batches of the sanity check. */
   readonly numSanityValBatches: number;
-  readonly checkValEveryNEpoch: number;
+  /** Training batches between two validations: a whole number, or a part of the epoch below 1; null: at its end. */
+  readonly valCheckInterval: number | null;
+  /** Seconds between two validations, where it is the clock that decides. */
+  readonly valCheckSeconds: number | null;
+  /** null: validations are counted across epochs. */
+  readonly checkValEveryNEpoch: number | null;
+  /** Whether a validation follows the training batch under way. */
+  readonly validatesNext: boolean;
   /** Index of the training batch under way within its epoch. */
   readonly batchIdx: number;
   /** Whether the training batch under way is the last of its epoch. */

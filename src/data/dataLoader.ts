@@ -71,6 +71,13 @@ export class DataLoader {
     return new LoaderIterator(this, state);
   }
 
+  /** The same loader without shuffling. */
+  inOrder(): DataLoader {
+    const { batchSize, dropLast, generator, numWorkers, prefetchFactor, persistentWorkers } = this;
+    const workers = numWorkers === 0 ? {} : { numWorkers, prefetchFactor, persistentWorkers };
+    return new DataLoader(this.dataset, { batchSize, dropLast, ...(generator !== null && { generator }), ...workers });
+  }
+
   async *[Symbol.asyncIterator](): AsyncGenerator<Batch, void> {
     yield* this.iterate();
   }

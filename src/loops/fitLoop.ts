@@ -16,6 +16,12 @@ export interface FitLimits {
   readonly maxSteps: number;
 }
 
+/** Where the training data comes from. */
+export interface TrainingData {
+  /** A fresh loader where it is time for one: reload_dataloaders_every_n_epochs; else null. */
+  reloaded(): Promise<DataLoader | null>;
+}
+
 /** Epochs until there is a reason to stop. */
 export class FitLoop implements FitLoopState {
   readonly progress = new Progress("run");
@@ -72,18 +78,25 @@ export class FitLoop implements FitLoopState {
   }
 
   /** Train; gives the reason why training ended, or why there was nothing to train. */
-  async run(loader: DataLoader): Promise<string> {
+  async run(first: DataLoader, data?: TrainingData): Promise<string> {
     const { epochLoop } = this;
+    let loader = first;
     const context = this.#context;
     // Lightning makes the first iterator here, before onTrainStart: it draws its random number now.
     this.batches ??= loader.iterate();
     let next: LoaderIterator | null = this.batches;
     const nothingToDo = this.#stopReason();
     if (nothingToDo !== null) return nothingToDo;
+    epochLoop.schedule.restart();
     await callHooks(context, "onTrainStart", []);
     let reason: string | null = null;
     while (reason === null) {
-      const finishBatch = this.resumePoint?.finishBatch ?? false;
+      const finishBatch = this.resumePoint?.finishBatch ?? null;
+      const fresh = next === null ? ((await data?.reloaded()) ?? null) : null;
+      if (fresh !== null) {
+        loader = fresh;
+        loader.iterate(); // Lightning makes one when it asks for the loader, and another one to train on: both draw a seed
+      }
       if (!(this.resumePoint?.insideEpoch ?? false)) await this.#startEpoch();
       this.resumePoint = null;
       this.batches = next ?? this.#nextPass(loader);
@@ -142,7 +155,7 @@ export class FitLoop implements FitLoopState {
     if (this.epochLoop.numTrainingBatches === 0) return "there are no training batches";
     if (maxSteps !== -1 && this.epochLoop.globalStep >= maxSteps) return `max_steps=${maxSteps} reached`;
     if (maxEpochs !== -1 && this.progress.current.processed >= maxEpochs) return `max_epochs=${maxEpochs} reached`;
-    if (this.#context.trainer.shouldStop) return "stopped";
+    if (this.epochLoop.endsEarly) return "stopped";
     return null;
   }
 }

@@ -15,6 +15,7 @@ const CHANGING: ReadonlySet<string> = new Set([
   "loggerStep",
   "shouldLog",
   "shouldStop",
+  "validatesNext",
   "learningRates",
   "callbackMetrics",
   "progressBarMetrics",

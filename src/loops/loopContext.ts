@@ -24,6 +24,8 @@ export interface EvaluationContext extends HookContext {
 export interface LoopContext extends EvaluationContext {
   /** What is being saved while training goes on: looked after between batches, and waited for at the end. */
   readonly saves?: { attend(): Promise<void> | undefined; settle(): Promise<void> };
+  /** Before a validation: ask for its loader again where it is time to. */
+  validationLoader?(): Promise<void>;
   /** More than one only where the module optimizes by hand. */
   readonly optimizers: readonly Optimizer[];
   /** A callback may put others in their place. */

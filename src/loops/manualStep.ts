@@ -11,6 +11,7 @@ import { GradientTape, noGrad } from "../tensor/gradients.js";
 import { atEveryRun, hostNumber } from "../tensor/randomInput.js";
 import type { Tensor } from "../tensor/tf.js";
 import { tf } from "../tensor/tf.js";
+import type { AnomalyWatch } from "./anomalyWatch.js";
 import { clipGradients } from "./gradientClip.js";
 import type { GradientWindow } from "./gradientWindow.js";
 import { OTHER_BATCH } from "./hostWatch.js";
@@ -31,6 +32,8 @@ export interface ManualStepParts {
   readonly progress: Progress;
   /** Index of the batch under way. */
   readonly batchIdx: () => number;
+  /** Looks for numbers that are not finite; null: nobody does. */
+  readonly anomalies: AnomalyWatch | null;
 }
 
 /**
@@ -58,6 +61,7 @@ export class ManualOptimization {
     return (inputs, recording) => {
       const batch = assembleBatch(tree, inputs);
       const index = this.#parts.batchIdx();
+      this.#parts.anomalies?.check("the batch", batch);
       const outputs: Record<string, Tensor> = {};
       // A recording only tells what is to be done: the counts are put back, and each run does it.
       const putBack = recording === undefined ? [] : optimizers.map((each) => each.holdCounts());
@@ -137,10 +141,14 @@ class ManualRun implements ManualSteps {
   }
 
   backward(loss: Tensor): void {
-    const { module, optimizers } = this.#parts;
+    const { module, optimizers, anomalies } = this.#parts;
     const parameters = trainedParameters(optimizers);
     const leaves = parameters.map((parameter) => parameter.value);
+    anomalies?.check("the loss", loss);
     const gradients = this.#tape.gradients(asLoss(loss, module), leaves);
+    anomalies?.checkGradients(
+      new Map(parameters.flatMap((parameter, i) => (gradients[i] ? [[parameter, gradients[i]] as const] : []))),
+    );
     noGrad(() => {
       parameters.forEach((parameter, i) => {
         const gradient = gradients[i];

@@ -9,6 +9,7 @@ import type { Precision } from "../precision/precision.js";
 import { valueAndGrads } from "../tensor/gradients.js";
 import type { Tensor } from "../tensor/tf.js";
 import { tf } from "../tensor/tf.js";
+import type { AnomalyNote, AnomalyWatch } from "./anomalyWatch.js";
 import type { GradientClip } from "./gradientClip.js";
 import { clipGradients } from "./gradientClip.js";
 import type { GradientWindow } from "./gradientWindow.js";
@@ -29,6 +30,8 @@ export interface OptimizerStepParts {
   readonly batch: () => BatchPlace;
   /** Hears what the step found out on the host. */
   readonly tell: (note: StepNote) => void;
+  /** Looks for numbers that are not finite; null: nobody does. */
+  readonly anomalies: AnomalyWatch | null;
 }
 
 /** Where in its epoch and in its window a batch stands. */
@@ -43,7 +46,7 @@ export interface BatchPlace {
 }
 
 /** Which parameters a step is about. */
-export interface StepNote {
+export interface StepNote extends AnomalyNote {
   /** Those that the optimizer updates. */
   readonly updated: ReadonlySet<Parameter>;
   /** Those that have a gradient left for the next batch. */
@@ -60,17 +63,19 @@ export const OPTIMIZER_INPUT = "optimizer.";
  * All that changes from step to step is an input, so that an engine may run it once and keep the graph.
  */
 export function optimizerStep(parts: OptimizerStepParts): StepFunction {
-  const { module, optimizer, precision, logs, tree, window, clip, tell } = parts;
+  const { module, optimizer, precision, logs, tree, window, clip, tell, anomalies } = parts;
   const trained = trainedParameters([optimizer]);
   return (inputs, recording) => {
     const batch = assembleBatch(tree, inputs);
     const { index, opensWindow, steps, forwardOnly } = parts.batch();
     const batchIdx = recording === "again" ? index + OTHER_BATCH : index;
     const outputs: Record<string, Tensor> = {};
+    anomalies?.check("the batch", batch);
 
     const forward = (): Tensor => {
       const loss = asLoss(module.trainingStep(batch, batchIdx), module);
       outputs["loss"] = loss;
+      anomalies?.check("the loss", loss);
       return precision.scaleLoss(window.size === 1 ? loss : tf.div(loss, window.size), inputs);
     };
     if (forwardOnly) {
@@ -83,6 +88,7 @@ export function optimizerStep(parts: OptimizerStepParts): StepFunction {
     const { grads } = module.withLogSink(logs.sink(outputs), () => valueAndGrads(forward, trained));
 
     const own = byParameter(trained, grads);
+    anomalies?.checkGradients(own);
     const sums = opensWindow ? own : window.add(own);
     if (!steps) {
       window.keep(sums);

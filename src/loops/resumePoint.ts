@@ -1,5 +1,6 @@
 import type { BatchProgress, Progress } from "./progress.js";
 import type { TrainingEpochLoop } from "./trainingEpochLoop.js";
+import type { UnfinishedBatch } from "./unfinishedBatch.js";
 
 /** The counters of a fit: a FitLoop has them. */
 interface FitCounters {
@@ -12,11 +13,11 @@ interface FitCounters {
 export interface ResumePoint {
   /** In the middle of an epoch, whose start hooks have been called; otherwise the next epoch begins. */
   readonly insideEpoch: boolean;
-  /** The checkpoint was written while its last batch was being finished: validation and counters are still due. */
-  readonly finishBatch: boolean;
+  /** The checkpoint was written while its last batch was being finished; null: it was finished. */
+  readonly finishBatch: UnfinishedBatch | null;
 }
 
-const NEXT_EPOCH: ResumePoint = { insideEpoch: false, finishBatch: false };
+const NEXT_EPOCH: ResumePoint = { insideEpoch: false, finishBatch: null };
 
 /**
  * Read off the counters where the checkpoint was written (lightning-checkpoint-format.md, 5.4), and set them to where
@@ -37,7 +38,7 @@ export function findResumePoint(loop: FitCounters, options: { readonly continueC
     if (cutShort && options.continueCutShort) {
       for (const counts of [epochs.total, epochs.current]) counts.processed -= 1;
       complete(epochs);
-      return { insideEpoch: true, finishBatch: false };
+      return { insideEpoch: true, finishBatch: null };
     }
     complete(epochs);
     return NEXT_EPOCH;
@@ -45,21 +46,22 @@ export function findResumePoint(loop: FitCounters, options: { readonly continueC
   return { insideEpoch: true, finishBatch: resumeInsideEpoch(loop, batches) };
 }
 
-function resumeInsideEpoch({ epochLoop }: FitCounters, batches: BatchProgress): boolean {
+function resumeInsideEpoch({ epochLoop }: FitCounters, batches: BatchProgress): UnfinishedBatch | null {
   const { ready, processed, completed } = batches.current;
-  if (processed === ready && completed === processed - 1) {
-    batches.increment("completed"); // written in onTrainBatchEnd: that batch is done
+  const isInBatchEnd = processed === ready && completed === processed - 1;
+  if (isInBatchEnd) {
+    batches.increment("completed"); // that batch is done
   } else if (completed < ready) {
     // Written in a batch that failed: it is done again.
     batches.resetOnRestart();
     epochLoop.optimizerProgress.resetOnRestart();
     epochLoop.zeroGradProgress.resetOnRestart();
-    return false;
+    return null;
   }
-  if (epochLoop.batchesThatStepped >= epochLoop.windowsTrained) return false;
-  const validated = processed === completed && isOver(epochLoop.validation.progress);
-  if (validated) epochLoop.batchesThatStepped += 1;
-  return !validated;
+  // Before the batch was completed, the counters of validation are an earlier one's.
+  const isValidated = !isInBatchEnd && isOver(epochLoop.validation.progress);
+  const isCounted = epochLoop.batchesThatStepped >= epochLoop.windowsTrained;
+  return isValidated && isCounted ? null : { isValidated, isCounted };
 }
 
 /** Written in onValidationEnd: the counters of that run are whole. */

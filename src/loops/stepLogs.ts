@@ -5,6 +5,7 @@ import { PRECISION_OUTPUT } from "../precision/precision.js";
 import type { Tensor } from "../tensor/tf.js";
 import { tf } from "../tensor/tf.js";
 import type { StepResult } from "../core/trainerState.js";
+import { ANOMALY_OUTPUT } from "./anomalyWatch.js";
 import type { ResolvedLogOptions } from "./results.js";
 import { Results } from "./results.js";
 
@@ -95,7 +96,7 @@ export class StepLogs {
   async #read({ outputs, batchSize }: WaitingOutputs): Promise<StepResult> {
     const result: Record<string, number> = {};
     for (const output of outputs.names) {
-      if (output.startsWith(PRECISION_OUTPUT)) continue;
+      if (output.startsWith(PRECISION_OUTPUT) || output === ANOMALY_OUTPUT) continue;
       const value = await outputs.scalar(output);
       const declared = this.#declared.get(output);
       if (declared === undefined) {

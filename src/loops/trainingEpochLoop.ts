@@ -15,13 +15,18 @@ import { stepSchedulers } from "./schedulerSteps.js";
 import { StepClock } from "./stepClock.js";
 import { StepLogs } from "./stepLogs.js";
 import { TrainingSteps, type TrainingStepsOptions } from "./trainingSteps.js";
+import type { UnfinishedBatch } from "./unfinishedBatch.js";
 import { placeOf, userFailure } from "./userFailure.js";
+import type { ValidationLimits } from "./validationSchedule.js";
+import { ValidationSchedule } from "./validationSchedule.js";
 
 /** Limits of the epoch under way. */
-export interface TrainingEpochLimits extends TrainingStepsOptions {
+export interface TrainingEpochLimits extends TrainingStepsOptions, ValidationLimits {
   /** -1: no limit. */
   readonly maxSteps: number;
-  readonly checkValEveryNEpoch: number;
+  /** Before so many epochs and steps, only an interruption ends training early. */
+  readonly minEpochs: number;
+  readonly minSteps: number;
   readonly logEveryNSteps: number;
 }
 
@@ -35,6 +40,7 @@ export class TrainingEpochLoop {
   readonly results = new Results(true);
   readonly clock = new StepClock();
   readonly validation: EvaluationLoop;
+  readonly schedule: ValidationSchedule;
   /** The loggers' step: one behind `globalStep` until the batch under way is over. */
   batchesThatStepped = 0;
   numTrainingBatches = 0;
@@ -55,6 +61,7 @@ export class TrainingEpochLoop {
     this.#context = context;
     this.#limits = limits;
     this.validation = validation;
+    this.schedule = new ValidationSchedule(limits);
     this.#logs = new StepLogs("trainingStep", true, this.results);
     this.#steps = new TrainingSteps(context, limits, this.#logs, () => this.#place);
   }
@@ -106,6 +113,22 @@ export class TrainingEpochLoop {
   get interrupted(): boolean {
     return this.#context.interruption.isAsked;
   }
+  /** Whether training ends before its limits: an interruption sees to that, a wish only from min_epochs and min_steps on. */
+  get endsEarly(): boolean {
+    const { minEpochs, minSteps } = this.#limits;
+    const { currentEpoch, shouldStop } = this.#context.trainer;
+    return this.interrupted || (shouldStop && currentEpoch >= minEpochs && this.globalStep >= minSteps);
+  }
+  /** Whether a validation follows the batch under way. */
+  get validatesNext(): boolean {
+    if (this.validation.numBatches === 0) return false;
+    const { currentEpoch: epoch } = this.#context.trainer;
+    // Before an end that nobody forced, what was trained last is validated.
+    if (this.endsEarly && !this.interrupted) return this.schedule.includes(epoch);
+    const { current, total } = this.batchProgress;
+    const numBatches = this.numTrainingBatches;
+    return this.schedule.isDue({ epoch, current: current.ready, total: total.ready, numBatches });
+  }
   /** The random state to go on from: a batch that is not trained to its end is asked for and trained again. */
   get randomState(): HostTensor {
     return this.#randomBefore ?? defaultGenerator.getState();
@@ -120,9 +143,9 @@ export class TrainingEpochLoop {
     this.validation.progress.resetTotal();
   }
 
-  /** Train batch after batch; `finishBatch` first does what a checkpoint written in onTrainBatchEnd left undone. */
-  async run(batches: LoaderIterator, finishBatch: boolean): Promise<void> {
-    if (finishBatch) await this.#afterBatch();
+  /** Train batch after batch; first what a checkpoint left undone of its last one. */
+  async run(batches: LoaderIterator, unfinished: UnfinishedBatch | null): Promise<void> {
+    if (unfinished !== null && !(unfinished.isCounted && this.steps)) await this.#afterBatch(unfinished.isValidated);
     while (!this.#done()) {
       const batch = await this.#fetch(batches);
       if (batch === null) break;
@@ -156,7 +179,16 @@ export class TrainingEpochLoop {
   #done(): boolean {
     const { maxSteps } = this.#limits;
     const trained = this.isLastBatch || (maxSteps !== -1 && this.globalStep >= maxSteps);
-    return trained || this.#context.trainer.shouldStop;
+    if (trained || this.endsEarly) return true;
+    if (this.#context.trainer.shouldStop) this.#tellOfMinimum();
+    return false;
+  }
+
+  #tellOfMinimum(): void {
+    const { minEpochs, minSteps } = this.#limits;
+    this.#context.trainer.warn(
+      `training was asked to stop, and goes on until min_epochs=${minEpochs} and min_steps=${minSteps} are reached`,
+    );
   }
 
   async #fetch(batches: LoaderIterator): Promise<Batch | null> {
@@ -239,22 +271,19 @@ export class TrainingEpochLoop {
   }
 
   /** What follows a batch: validation, schedulers that watch a step's metric, the loggers' next step. */
-  async #afterBatch(): Promise<void> {
+  async #afterBatch(isValidated = false): Promise<void> {
     const context = this.#context;
-    if (this.#shouldValidate()) {
+    if (!isValidated && this.validatesNext) {
+      await context.validationLoader?.();
       this.validationIsCut = !(await this.validation.run());
       if (this.validationIsCut) return; // a checkpoint written now says that all of this is still due
+      this.schedule.restart();
     }
-    await this.#stepStepSchedulers(true);
-    if (this.steps) this.batchesThatStepped += 1;
+    if (this.steps) {
+      await this.#stepStepSchedulers(true);
+      this.batchesThatStepped += 1;
+    }
     if (context.trainer.shouldStop) await context.board.save();
-  }
-
-  /** At the epoch's last batch, and before an early stop that nobody forced. */
-  #shouldValidate(): boolean {
-    const { trainer } = this.#context;
-    if ((trainer.currentEpoch + 1) % this.#limits.checkValEveryNEpoch !== 0) return false;
-    return this.validation.numBatches > 0 && (this.isLastBatch || (trainer.shouldStop && !this.interrupted));
   }
 
   /** Awaited promises alone never let a signal handler run. */

@@ -1,9 +1,11 @@
 import type { FlatBatch } from "../core/batch.js";
+import type { StepFunction } from "../engine/executor.js";
 import { LtrainError } from "../errors.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import { batchSizeOf } from "../core/batch.js";
 import type { HostTensor } from "../storage/hostTensor.js";
 import { scalarTensor } from "../storage/hostTensor.js";
+import { AnomalyWatch } from "./anomalyWatch.js";
 import type { GradientClip } from "./gradientClip.js";
 import { GradientWindow } from "./gradientWindow.js";
 import type { LoopContext } from "./loopContext.js";
@@ -20,6 +22,8 @@ export interface TrainingStepsOptions {
   /** Batches whose gradients make one optimizer step. */
   readonly accumulateGradBatches: number;
   readonly gradientClip: GradientClip | null;
+  /** Whether a number that is not finite ends training. */
+  readonly detectAnomaly: boolean;
 }
 
 /** Runs the module's training step, and counts what it did: the loop's own optimization, or the module's. */
@@ -35,6 +39,7 @@ export class TrainingSteps {
   readonly #context: LoopContext;
   readonly #logs: StepLogs;
   readonly #place: () => BatchPlace;
+  readonly #anomalies: AnomalyWatch | null;
   readonly #runner: StepRunner<StepNote>;
 
   constructor(context: LoopContext, options: TrainingStepsOptions, logs: StepLogs, place: () => BatchPlace) {
@@ -42,6 +47,7 @@ export class TrainingSteps {
     this.#logs = logs;
     this.#place = place;
     this.window = new GradientWindow(options.accumulateGradBatches, context.optimizers);
+    this.#anomalies = options.detectAnomaly ? watchOf(context) : null;
     this.#runner = this.#isAutomatic ? this.#automatic(options.gradientClip) : this.#manual(options);
   }
 
@@ -53,7 +59,9 @@ export class TrainingSteps {
   /** Train a batch. */
   async run(batch: FlatBatch): Promise<void> {
     const others = this.#isAutomatic ? this.#beforeStep() : {};
+    const step = this.globalStep; // a module that optimizes by hand counts while it runs
     const { outputs, note } = await this.#runner.run(batch, others);
+    await this.#anomalies?.refuse(outputs, note?.sites ?? [], step);
     const { steps, forwardOnly } = this.#place();
     this.stepped = steps && !forwardOnly && (await this.#context.precision.tookStep(outputs));
     await this.#logs.add(outputs, batchSizeOf(batch));
@@ -92,10 +100,12 @@ export class TrainingSteps {
     const { module, precision } = this.#context;
     const { window } = this;
     const optimizer = this.#optimizer;
-    const parts = { module, optimizer, precision, window, logs: this.#logs, clip };
+    const anomalies = this.#anomalies;
+    const parts = { module, optimizer, precision, window, logs: this.#logs, clip, anomalies };
     return new StepRunner(this.#context, {
       name: "trainingStep",
-      build: (tree, tell) => optimizerStep({ ...parts, tree, tell, batch: this.#place }),
+      build: (tree, tell) =>
+        watched(anomalies, (told) => optimizerStep({ ...parts, tree, tell: told, batch: this.#place }), tell),
       variant: () => {
         const { opensWindow, steps, forwardOnly } = this.#place();
         if (forwardOnly) return "forward";
@@ -116,10 +126,9 @@ export class TrainingSteps {
     if (precision.name === "16-mixed") {
       throw new LtrainError(
         "config.invalid",
-        "precision 16-mixed scales the loss, which manual optimization does not",
-        {
-          hint: "train in bf16-mixed or 32-true",
-        },
+        "precision 16-mixed is for automatic optimization: whether a step is taken, and how the loss of the next one is " +
+          "scaled, is known only after a step, while trainingStep takes its steps in one",
+        { hint: "train in bf16-mixed, which needs no scaling, or in 32-true" },
       );
     }
     const manual = new ManualOptimization({
@@ -129,13 +138,27 @@ export class TrainingSteps {
       window: this.window,
       progress: this.manualProgress,
       batchIdx: () => this.#place().index,
+      anomalies: this.#anomalies,
     });
     return new StepRunner(this.#context, {
       name: "trainingStep",
-      build: (tree, tell) => manual.build(tree, tell),
+      build: (tree, tell) => watched(this.#anomalies, (told) => manual.build(tree, told), tell),
       variant: () => manual.variant(),
     });
   }
+}
+
+/** A scaled loss has gradients that overflow now and then: the scaler sees to them. */
+function watchOf({ module, precision }: LoopContext): AnomalyWatch {
+  return new AnomalyWatch(module, precision.name !== "16-mixed");
+}
+
+function watched(
+  anomalies: AnomalyWatch | null,
+  build: (tell: (note: StepNote) => void) => StepFunction,
+  tell: (note: StepNote) => void,
+): StepFunction {
+  return anomalies === null ? build(tell) : anomalies.watch(build, tell);
 }
 
 function scalarInputs(prefix: string, scalars: Readonly<Record<string, number>>): Record<string, HostTensor> {

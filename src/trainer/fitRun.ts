@@ -4,7 +4,6 @@ import type { LightningModule } from "../core/lightningModule.js";
 import type { Logger } from "../core/logger.js";
 import type { Stage, TrainerState } from "../core/trainerState.js";
 import type { DataLoader } from "../data/dataLoader.js";
-import { datasetFingerprint } from "../data/datasetFingerprint.js";
 import type { Executor } from "../engine/executor.js";
 import { callCallbacks } from "../loops/callHooks.js";
 import { EvaluationLoop } from "../loops/evaluationLoop.js";
@@ -14,15 +13,14 @@ import type { Interruption } from "../loops/interruption.js";
 import type { LoopContext, SchedulerConfig } from "../loops/loopContext.js";
 import { MetricsBoard } from "../loops/metricsBoard.js";
 import { TrainingEpochLoop } from "../loops/trainingEpochLoop.js";
-import { userCode } from "../loops/userFailure.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import { PyDict } from "../pickle/values.js";
 import type { Precision } from "../precision/precision.js";
 import type { Allot, HostTensor } from "../storage/hostTensor.js";
 import { defaultGenerator } from "../tensor/generator.js";
 import type { Variable } from "../tensor/variable.js";
-import { limitedBatches } from "./batchLimit.js";
 import type { LiveState } from "./checkpointState.js";
+import { FitLoaders } from "./fitLoaders.js";
 import type { ResolvedOptions } from "./options.js";
 import type { ResolvedSetup } from "./optimizerSetup.js";
 
@@ -59,11 +57,10 @@ export class FitRun implements LoopContext, LiveState {
   readonly unclaimedCallbacks = new PyDict();
   readonly config: Readonly<Record<string, unknown>> | null;
   stage: Stage = "fit";
-  fingerprint: string | null = null;
 
   readonly #options: ResolvedOptions;
+  readonly #loaders: FitLoaders;
   #isOver = false;
-  #trainLoader: DataLoader | null = null;
 
   constructor(parts: FitRunParts) {
     const { options, setup } = parts;
@@ -88,7 +85,13 @@ export class FitRun implements LoopContext, LiveState {
     const validation = new EvaluationLoop(this, () => this.#situation());
     const epochLoop = new TrainingEpochLoop(this, options, validation);
     this.fitLoop = new FitLoop(this, options, epochLoop);
+    this.#loaders = new FitLoaders({ ...parts, epochLoop });
     this.hookLogs.into(epochLoop.results);
+    if (options.barebones) {
+      parts.module.muteLogs(() => {
+        parts.trainer.warn("this.log does nothing in a run with trainer.barebones");
+      });
+    }
   }
 
   get epochLoop(): TrainingEpochLoop {
@@ -111,39 +114,29 @@ export class FitRun implements LoopContext, LiveState {
   readonly read = (variable: Variable, allot?: Allot): Promise<HostTensor> =>
     this.#isOver ? variable.read() : this.executor.read(variable, allot);
 
-  /** Ask for the loader, once. */
-  async trainLoader(): Promise<DataLoader> {
-    if (this.#trainLoader !== null) return this.#trainLoader;
-    const { datamodule } = this;
-    const loader = await userCode(`${datamodule.constructor.name}.trainDataloader`, () => datamodule.trainDataloader());
-    this.epochLoop.numTrainingBatches = limitedBatches(
-      "limit_train_batches",
-      loader.length,
-      this.#options.limitTrainBatches,
-    );
-    this.#trainLoader = loader;
-    if (!this.trainer.fastDevRun) this.fingerprint = await datasetFingerprint(loader.dataset);
-    return loader;
+  /** What the training data is known by; null where nobody looked, or where it changes. */
+  get fingerprint(): string | null {
+    return this.#loaders.fingerprint;
   }
 
-  /** Ask for the validation loader, once; without a validationStep nobody needs it. */
-  async validationLoader(): Promise<void> {
-    const { datamodule } = this;
-    const { limitValBatches } = this.#options;
-    const { validation } = this.epochLoop;
-    if (validation.loader !== null || !this.#validates) return;
-    const name = `${datamodule.constructor.name}.valDataloader`;
-    const loader = (await userCode(name, () => datamodule.valDataloader?.())) ?? null;
-    if (loader === null) return;
-    validation.loader = loader;
-    validation.numBatches = limitedBatches("limit_val_batches", loader.length, limitValBatches);
+  /** The training loader, asked for where it was not yet. */
+  trainLoader(): Promise<DataLoader> {
+    return this.#loaders.training();
+  }
+  /** A fresh training loader where it is time for one; else null. */
+  reloaded(): Promise<DataLoader | null> {
+    return this.#loaders.reloaded();
+  }
+  /** See to the validation loader, asked for where it was not yet, or not for long; without a validationStep it is not. */
+  validationLoader(): Promise<void> {
+    return this.#loaders.validation(this.stage === "sanityCheck");
   }
 
   /** A few validation batches before training, so that a mistake there shows now; random numbers are put back after. */
   async sanityCheck(): Promise<void> {
     // In mid-epoch the counters of validation say where training stood.
     const isInsideEpoch = this.fitLoop.resumePoint?.insideEpoch ?? false;
-    if (this.#options.numSanityValSteps === 0 || isInsideEpoch || !this.#validates) return;
+    if (this.#options.numSanityValSteps === 0 || isInsideEpoch || !this.#loaders.validates) return;
     const random = defaultGenerator.getState();
     const { validation } = this.epochLoop;
     this.stage = "sanityCheck";
@@ -167,18 +160,12 @@ export class FitRun implements LoopContext, LiveState {
   /** Give back what waits on the device, and end the data workers. */
   async release(): Promise<void> {
     this.#isOver = true;
+    this.module.muteLogs(null);
     const { validation } = this.epochLoop;
     this.epochLoop.dispose();
     validation.dispose();
     await this.fitLoop.batches?.return();
-    await this.#trainLoader?.close();
-    await validation.loader?.close();
-  }
-
-  get #validates(): boolean {
-    const { datamodule, module } = this;
-    const hasBoth = module.validationStep !== undefined && datamodule.valDataloader !== undefined;
-    return hasBoth && this.#options.limitValBatches !== 0;
+    await this.#loaders.close();
   }
 
   #situation(): { sanityChecking: boolean; numBatches: number; step: number } {

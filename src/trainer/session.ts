@@ -48,12 +48,12 @@ export class Session {
 
   /** hparams of the module and the data module, as Lightning joins them for its loggers. */
   async logHyperparams(): Promise<void> {
-    const { trainer, module, datamodule } = this.#parts;
+    const { trainer, module, datamodule, options } = this.#parts;
     const hparams = {
       ...(datamodule?.logsHyperparams === true && datamodule.hparams),
       ...(module.logsHyperparams && module.hparams),
     };
-    if (Object.keys(hparams).length === 0) return;
+    if (Object.keys(hparams).length === 0 || !options.enableAutologHparams) return;
     for (const logger of trainer.loggers) {
       await logger.logHyperparams(hparams);
       await logger.save();

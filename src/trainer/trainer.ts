@@ -141,7 +141,7 @@ export class Trainer extends TrainerView {
       await run.validationLoader();
       await fitStart.goOn(loader);
       await prepareDisk(run, this.#io, this.options.asyncCheckpoints);
-      const reason = await run.fitLoop.run(loader);
+      const reason = await run.fitLoop.run(loader, run);
       await this.#saver.settle(); // the run is over when its last checkpoint is durable
       await callHooks(session.context, "onFitEnd", []);
       await session.tearDown(this.#interruption.isAsked ? "interrupted" : "success");

@@ -65,8 +65,17 @@ export abstract class TrainerView implements TrainerState {
   get numSanityValBatches(): number {
     return this.fitRun?.numSanityValBatches ?? 0;
   }
-  get checkValEveryNEpoch(): number {
+  get valCheckInterval(): number | null {
+    return this.options.valCheckInterval;
+  }
+  get valCheckSeconds(): number | null {
+    return this.options.valCheckSeconds;
+  }
+  get checkValEveryNEpoch(): number | null {
     return this.options.checkValEveryNEpoch;
+  }
+  get validatesNext(): boolean {
+    return this.fitRun?.epochLoop.validatesNext ?? false;
   }
   get batchIdx(): number {
     return this.fitRun?.epochLoop.batchIdx ?? -1;

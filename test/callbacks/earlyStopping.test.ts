@@ -42,7 +42,7 @@ async function plain(state: PyDict): Promise<unknown> {
 
 /** The end of an epoch whose validation, where it is due, logs a value. */
 function endEpoch(stopping: EarlyStopping, trainer: FakeTrainer, value: string): void {
-  if ((trainer.currentEpoch + 1) % trainer.checkValEveryNEpoch === 0) {
+  if ((trainer.currentEpoch + 1) % (trainer.checkValEveryNEpoch ?? 1) === 0) {
     trainer.callbackMetrics.set("val_loss", toNumber(value));
     stopping.onValidationEnd(trainer);
   }

@@ -89,6 +89,11 @@ function savingTrainer(
   return trainer;
 }
 
+/** Whether an epoch ends with a validation. */
+function validates({ currentEpoch, checkValEveryNEpoch, numValidationBatches }: FakeTrainer): boolean {
+  return numValidationBatches > 0 && (currentEpoch + 1) % (checkValEveryNEpoch ?? 1) === 0;
+}
+
 /** One epoch as the trainer runs it: batches, validation where it is due, the epoch's end. */
 async function runEpoch(
   checkpoint: ModelCheckpoint,
@@ -101,9 +106,10 @@ async function runEpoch(
     trainer.globalStep += 1;
     const { train_loss: trainLoss } = metrics;
     if (Array.isArray(trainLoss)) trainer.callbackMetrics.set("train_loss", toNumber(String(trainLoss[batch])));
-    await checkpoint.onTrainBatchEnd(trainer, NO_MODULE, {}, batch);
+    trainer.validatesNext = trainer.isLastBatch && validates(trainer);
+    await checkpoint.onTrainBatchEnd(trainer);
   }
-  if ((trainer.currentEpoch + 1) % trainer.checkValEveryNEpoch === 0) {
+  if (validates(trainer)) {
     for (const [name, value] of Object.entries(metrics)) {
       if (typeof value === "string") trainer.callbackMetrics.set(name, Math.fround(toNumber(value)));
     }

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { Timer } from "../../src/callbacks/timer.js";
-import type { DurationParts } from "../../src/callbacks/timer.js";
+import type { DurationParts } from "../../src/core/duration.js";
 import { pythonFloat } from "../../src/pickle/pythonFloat.js";
 import { PyDict, PyFloat } from "../../src/pickle/values.js";
 import { fakeTrainer } from "./fakeTrainer.js";

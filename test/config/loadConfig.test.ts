@@ -93,11 +93,11 @@ test("resume_from_checkpoint is answered with what replaces it", async () => {
   ]);
 });
 
-test("Lightning's options that are not here yet are refused, except at their defaults", async () => {
+test("Lightning's arguments that ask for what is not here are answered, except at their defaults", async () => {
   expect(await complaintsOf(`${minimal}trainer:\n  max_time: "1:00"\n  devices: 2\n`)).toEqual([
     "the config has 2 mistakes",
-    '  c.yaml:4:13: trainer.max_time: is not supported yet: leave it out, or at its default; found "1:00"',
-    "  c.yaml:5:12: trainer.devices: is not supported yet: leave it out, or at its default; found 2",
+    '  c.yaml:4:13: trainer.max_time: expected seconds, "DD:HH:MM:SS", a mapping such as {hours: 1, minutes: 30}, or null, found "1:00"',
+    "  c.yaml:5:12: trainer.devices: 2 is not for ltrain: ltrain trains on one device; write devices: 1, and which GPU it is in CUDA_VISIBLE_DEVICES",
   ]);
 });
 

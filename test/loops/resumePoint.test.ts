@@ -4,6 +4,7 @@ import { EvaluationLoop } from "../../src/loops/evaluationLoop.js";
 import { FitLoop } from "../../src/loops/fitLoop.js";
 import type { LoopContext } from "../../src/loops/loopContext.js";
 import { restoreLoops } from "../../src/loops/loopsState.js";
+import type { ResumePoint } from "../../src/loops/resumePoint.js";
 import { findResumePoint } from "../../src/loops/resumePoint.js";
 import { TrainingEpochLoop } from "../../src/loops/trainingEpochLoop.js";
 import { fromPlain } from "../../src/pickle/convert.js";
@@ -18,7 +19,12 @@ const LIGHTNING = JSON.parse(
 const LIMITS = {
   maxEpochs: 2,
   maxSteps: -1,
+  minEpochs: 0,
+  minSteps: 0,
+  valCheckInterval: null,
+  valCheckSeconds: null,
   checkValEveryNEpoch: 1,
+  detectAnomaly: false,
   accumulateGradBatches: 1,
   gradientClip: null,
   logEveryNSteps: 50,
@@ -38,25 +44,29 @@ function loopsAt(moment: string, change: (loops: string) => string = (loops) => 
 
 interface Expected {
   readonly insideEpoch: boolean;
-  readonly finishBatch: boolean;
+  readonly finishBatch: ResumePoint["finishBatch"];
   readonly epoch: number;
   readonly batch: number;
   readonly loggerStep: number;
 }
 
+/** A batch after which everything is due, and one after whose validation the rest is. */
+const TRAINED = { isValidated: false, isCounted: false };
+const VALIDATED = { isValidated: true, isCounted: false };
+
 /** Where the run goes on: which epoch, after how many of its batches, at which step of the loggers. */
 const CASES: readonly [string, Expected][] = [
-  ["onTrainStart epoch=0 step=0", { insideEpoch: false, finishBatch: false, epoch: 0, batch: 0, loggerStep: 0 }],
-  ["onTrainEpochStart epoch=0 step=0", { insideEpoch: false, finishBatch: false, epoch: 0, batch: 0, loggerStep: 0 }],
-  ["onTrainEpochStart epoch=1 step=5", { insideEpoch: false, finishBatch: false, epoch: 1, batch: 5, loggerStep: 5 }],
-  ["onTrainBatchStart epoch=0 step=2", { insideEpoch: true, finishBatch: false, epoch: 0, batch: 2, loggerStep: 2 }],
-  ["onTrainBatchEnd epoch=0 step=3", { insideEpoch: true, finishBatch: true, epoch: 0, batch: 3, loggerStep: 2 }],
-  ["onTrainBatchEnd epoch=1 step=9", { insideEpoch: true, finishBatch: true, epoch: 1, batch: 4, loggerStep: 8 }],
-  ["onTrainBatchEnd epoch=1 step=10", { insideEpoch: true, finishBatch: true, epoch: 1, batch: 5, loggerStep: 9 }],
-  ["onValidationEnd epoch=0 step=5", { insideEpoch: true, finishBatch: false, epoch: 0, batch: 5, loggerStep: 5 }],
-  ["onTrainEpochEnd epoch=0 step=5", { insideEpoch: false, finishBatch: false, epoch: 1, batch: 5, loggerStep: 5 }],
-  ["onTrainEpochEnd epoch=1 step=10", { insideEpoch: false, finishBatch: false, epoch: 2, batch: 5, loggerStep: 10 }],
-  ["afterFit epoch=2 step=10", { insideEpoch: false, finishBatch: false, epoch: 2, batch: 5, loggerStep: 10 }],
+  ["onTrainStart epoch=0 step=0", { insideEpoch: false, finishBatch: null, epoch: 0, batch: 0, loggerStep: 0 }],
+  ["onTrainEpochStart epoch=0 step=0", { insideEpoch: false, finishBatch: null, epoch: 0, batch: 0, loggerStep: 0 }],
+  ["onTrainEpochStart epoch=1 step=5", { insideEpoch: false, finishBatch: null, epoch: 1, batch: 5, loggerStep: 5 }],
+  ["onTrainBatchStart epoch=0 step=2", { insideEpoch: true, finishBatch: null, epoch: 0, batch: 2, loggerStep: 2 }],
+  ["onTrainBatchEnd epoch=0 step=3", { insideEpoch: true, finishBatch: TRAINED, epoch: 0, batch: 3, loggerStep: 2 }],
+  ["onTrainBatchEnd epoch=1 step=9", { insideEpoch: true, finishBatch: TRAINED, epoch: 1, batch: 4, loggerStep: 8 }],
+  ["onTrainBatchEnd epoch=1 step=10", { insideEpoch: true, finishBatch: TRAINED, epoch: 1, batch: 5, loggerStep: 9 }],
+  ["onValidationEnd epoch=0 step=5", { insideEpoch: true, finishBatch: VALIDATED, epoch: 0, batch: 5, loggerStep: 4 }],
+  ["onTrainEpochEnd epoch=0 step=5", { insideEpoch: false, finishBatch: null, epoch: 1, batch: 5, loggerStep: 5 }],
+  ["onTrainEpochEnd epoch=1 step=10", { insideEpoch: false, finishBatch: null, epoch: 2, batch: 5, loggerStep: 10 }],
+  ["afterFit epoch=2 step=10", { insideEpoch: false, finishBatch: null, epoch: 2, batch: 5, loggerStep: 10 }],
 ];
 
 test.each(CASES)("a checkpoint written in %s goes on where it stood", (moment, expected) => {
@@ -81,10 +91,10 @@ const cutShort = (loops: string): string =>
 test("an epoch that was cut short is continued where the data position is known, and left behind otherwise", () => {
   const moment = "onTrainEpochEnd epoch=1 step=10";
   const continued = loopsAt(moment, cutShort);
-  expect(findResumePoint(continued, { continueCutShort: true })).toEqual({ insideEpoch: true, finishBatch: false });
+  expect(findResumePoint(continued, { continueCutShort: true })).toEqual({ insideEpoch: true, finishBatch: null });
   expect([continued.currentEpoch, continued.progress.current.processed]).toEqual([1, 1]);
   const left = loopsAt(moment, cutShort);
-  expect(findResumePoint(left, { continueCutShort: false })).toEqual({ insideEpoch: false, finishBatch: false });
+  expect(findResumePoint(left, { continueCutShort: false })).toEqual({ insideEpoch: false, finishBatch: null });
   expect(left.currentEpoch).toBe(2);
 });
 

@@ -280,7 +280,7 @@ describe("what does not go with optimization by hand is refused:", () => {
   test.each<[TrainerOptions, string]>([
     [{ gradientClipVal: 1 }, "trainer.gradient_clip_val is for automatic optimization"],
     [{ accumulateGradBatches: 2 }, "trainer.accumulate_grad_batches is for automatic optimization"],
-    [{ precision: "16-mixed" }, "16-mixed scales the loss"],
+    [{ precision: "16-mixed" }, "precision 16-mixed is for automatic optimization"],
   ])("%o", async (options, message) => {
     expect(await failure(new Net("gan") as LightningModule, options)).toContain(message);
   });
