@@ -3,7 +3,7 @@ import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { processTerminal } from "../io/console.js";
 import { createProgram } from "./program.js";
-import { reportError } from "./reportError.js";
+import { reportError, UNEXPECTED_EXIT_CODE } from "./reportError.js";
 
 /**
  * Run the command line `argv` (with node and script in front) and set the process's exit code: the only place that
@@ -11,6 +11,8 @@ import { reportError } from "./reportError.js";
  */
 export async function main(argv: readonly string[]): Promise<void> {
   const color = argv.includes("--no-color") ? false : argv.includes("--color") ? true : undefined;
+  // Node ends when nothing is left to wait for, also when that never came: it must not look like success.
+  process.exitCode = UNEXPECTED_EXIT_CODE;
   process.exitCode = await run(argv, processTerminal(color));
 }
 

@@ -57,7 +57,9 @@ export class FitStart {
     const { run, ltrain, lateEpoch } = this.#restored;
     for (const logger of run.trainer.loggers) {
       if (ltrain !== null && isSameRun(logger, this.#parts.ckptPath, ltrain.logDir)) {
-        await logger.continueFrom?.(run.trainer.globalStep, ltrain.rowsOf(logger));
+        const rows = ltrain.rowsOf(logger);
+        await logger.continueFrom?.(run.trainer.globalStep, rows);
+        if (rows !== null && ltrain.dueRow !== null) await logger.logMetrics(ltrain.dueRow.metrics, ltrain.dueRow.step);
       }
     }
     this.#restoreData(run, ltrain, loader);

@@ -48,6 +48,7 @@ export async function dumpLtrain(parts: LtrainParts, weightsOnly: boolean): Prom
       }),
     )
     .set("logger_rows", new PyDict(counted.map((logger) => [loggerKey(logger), logger.rowCount ?? 0])))
+    .set("due_row", dumpDueRow(fitLoop))
     .set("val_batches_seen", epochLoop.validation.batchesSeen)
     .set("results", epochLoop.results.stateDict())
     .set("callback_metrics", dumpMetrics(board.callbackMetrics))
@@ -57,6 +58,23 @@ export async function dumpLtrain(parts: LtrainParts, weightsOnly: boolean): Prom
   if (gathered.length === 0) return own;
   const gradients = new PyDict(gathered.map(([number, gradient]) => [number, storedTensor(gradient)]));
   return own.set("accumulated", PyDict.from({ batches: window.size, gradients }));
+}
+
+/**
+ * Written in onTrainBatchEnd, a checkpoint is there before the row that this batch logs: the row itself, for a run that
+ * goes on from here.
+ */
+function dumpDueRow({ currentEpoch, epochLoop }: FitLoop): PyDict | null {
+  const { ready, processed, completed } = epochLoop.batchProgress.current;
+  const isInBatchEnd = ready > 0 && processed === ready && completed === processed - 1;
+  if (!isInBatchEnd || !epochLoop.shouldLog) return null;
+  const { log } = epochLoop.results.metrics(true);
+  if (log.size === 0) return null;
+  const ownStep = log.get("step");
+  const step = ownStep === undefined ? epochLoop.batchesThatStepped : Math.trunc(ownStep);
+  const metrics = new Map([["epoch", currentEpoch] as const, ...log]);
+  metrics.delete("step");
+  return PyDict.from({ step, metrics: dumpMetrics(metrics) });
 }
 
 /** What a logger's rows are counted under. */
@@ -77,6 +95,8 @@ export interface DataState {
 export interface LtrainState {
   /** Folder of the run that wrote it; "" when there was none. */
   readonly logDir: string;
+  /** The row that the batch logs in whose end the checkpoint was written; null where there is none. */
+  readonly dueRow: { readonly step: number; readonly metrics: Readonly<Record<string, number>> } | null;
   /** Rows that a logger had when the checkpoint was written; null where nobody counted them. */
   rowsOf(logger: Logger): number | null;
   /** Put the metrics up again, also the half-gathered ones of an unfinished epoch. */
@@ -115,6 +135,7 @@ export async function readLtrain(entry: PyDict): Promise<LtrainState> {
   const batchesSeen = entry.get("val_batches_seen");
   return {
     logDir: typeof logDir === "string" ? logDir : "",
+    dueRow: readDueRow(dictAt(entry, "due_row")),
     rowsOf: (logger) => asNumber(rows?.get(loggerKey(logger))) ?? null,
     restoreMetrics(fitLoop, board) {
       fitLoop.epochLoop.validation.batchesSeen = asNumber(batchesSeen) ?? 0;
@@ -135,6 +156,12 @@ export async function readLtrain(entry: PyDict): Promise<LtrainState> {
       if (randomState !== null) defaultGenerator.setState(randomState);
     },
   };
+}
+
+function readDueRow(row: PyDict | null): LtrainState["dueRow"] {
+  const step = asNumber(row?.get("step"));
+  if (row === null || step === undefined) return null;
+  return { step, metrics: Object.fromEntries(readMetrics(dictAt(row, "metrics"))) };
 }
 
 async function readGradients(accumulated: PyDict | null): Promise<Map<number, HostTensor>> {
