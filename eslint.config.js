@@ -16,7 +16,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["bin/**/*.js", "scripts/**/*.mjs", "test/bench/**/*.mjs", "test/setup/**/*.js"],
+    files: ["bin/**/*.js", "scripts/**/*.mjs", "test/bench/**/*.mjs", "test/torture/**/*.mjs", "test/setup/**/*.js"],
     languageOptions: {
       globals: {
         process: "readonly",
@@ -25,6 +25,8 @@ export default tseslint.config(
         performance: "readonly",
         URL: "readonly",
         setInterval: "readonly",
+        setTimeout: "readonly",
+        Buffer: "readonly",
         clearInterval: "readonly",
       },
     },
