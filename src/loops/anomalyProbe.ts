@@ -119,7 +119,7 @@ export class AnomalyProbe {
           return tf.clone(gradient);
         },
       }));
-      return run(value);
+      return run(value as Tensor);
     }
     if (Array.isArray(value)) return value.map((each: unknown) => this.#through(each, where));
     return value;
@@ -137,7 +137,7 @@ function hasForward(module: Module): module is Module & { forward: Forward } {
 }
 
 function floatsIn(values: unknown): Tensor[] {
-  if (values instanceof tf.Tensor) return values.dtype === "float32" ? [values] : [];
+  if (values instanceof tf.Tensor) return values.dtype === "float32" ? [values as Tensor] : [];
   if (Array.isArray(values)) return values.flatMap(floatsIn);
   if (typeof values !== "object" || values === null || values instanceof Module) return [];
   return Object.values(values).flatMap(floatsIn);

@@ -8,7 +8,7 @@ import { PyDict } from "../../src/pickle/values.js";
 import type { PyValue } from "../../src/pickle/values.js";
 import { pythonFloat } from "../../src/pickle/pythonFloat.js";
 import { StoredTensor, storedTensor } from "../../src/storage/storedTensor.js";
-import { NO_MODULE, fakeTrainer } from "./fakeTrainer.js";
+import { fakeTrainer } from "./fakeTrainer.js";
 import type { FakeTrainer } from "./fakeTrainer.js";
 
 interface Seen {

@@ -54,9 +54,9 @@ class Fragile extends LightningModule<readonly [Tensor]> {
     const loss = tf.div(tf.mean(tf.square(error)), room);
     if (!this.automaticOptimization) {
       const [optimizer] = this.optimizers();
-      optimizer?.zeroGrad();
+      optimizer.zeroGrad();
       this.manualBackward(loss);
-      optimizer?.step();
+      optimizer.step();
     }
     return loss;
   }
