@@ -136,6 +136,11 @@ export class ModelCheckpoint extends Callback {
     this.#rhythm.start();
   }
 
+  /** What is monitored may be of this step, and must have been read when it is looked at. */
+  override wantsOutputs(trainer: TrainerState): boolean {
+    return this.monitor !== null && this.#rhythm.willBeDue(trainer);
+  }
+
   override async onTrainBatchEnd(trainer: TrainerState): Promise<void> {
     if (!this.#rhythm.isDue(trainer)) return;
     // A metric of the validation is not there yet, or is the last one's: the save waits until the next one has been.

@@ -25,6 +25,12 @@ export class SaveRhythm {
     return isTimeUp || (everyNTrainSteps >= 1 && globalStep % everyNTrainSteps === 0);
   }
 
+  /** Whether `isDue` would be true now. */
+  willBeDue({ globalStep }: TrainerState): boolean {
+    const { everyNTrainSteps } = this.triggers;
+    return this.#isClockPast() || (everyNTrainSteps >= 1 && globalStep % everyNTrainSteps === 0);
+  }
+
   /** Whether this epoch is one to save after. */
   isDueEpoch({ currentEpoch }: TrainerState): boolean {
     const { everyNEpochs } = this.triggers;
@@ -56,10 +62,13 @@ export class SaveRhythm {
   }
 
   #isTimeUp(): boolean {
+    const isPast = this.#isClockPast();
+    if (isPast) this.#lastClock = performance.now();
+    return isPast;
+  }
+
+  #isClockPast(): boolean {
     const { trainTimeInterval } = this.triggers;
-    const now = performance.now();
-    if (trainTimeInterval === null || now - this.#lastClock < trainTimeInterval * 1000) return false;
-    this.#lastClock = now;
-    return true;
+    return trainTimeInterval !== null && performance.now() - this.#lastClock >= trainTimeInterval * 1000;
   }
 }

@@ -148,6 +148,23 @@ test("steps go on while a checkpoint is written, one write at a time, and the ru
     expect(readdirSync(folder).filter((name) => name.endsWith(".ckpt"))).toHaveLength(3);
   }));
 
+test("a metric of training steps is there when it is monitored, whoever else wants to see it", () =>
+  inTemporaryFolder(async (folder) => {
+    class Logged extends Wide {
+      override trainingStep(batch: readonly [Tensor]): Tensor {
+        const loss = super.trainingStep(batch);
+        this.log("train_loss", loss);
+        return loss;
+      }
+    }
+    const callbacks = [
+      new ModelCheckpoint({ dirpath: folder, everyNTrainSteps: 2, monitor: "train_loss", saveTopK: -1 }),
+    ];
+    const trainer = new Trainer({ logger: false, engine: "onnxruntime", maxSteps: STEPS, maxEpochs: -1, callbacks });
+    await trainer.fit(new Logged(8), new Rows(fixtureRows(20), { batchSize: 10 }));
+    expect(readdirSync(folder).filter((name) => name.endsWith(".ckpt"))).toHaveLength(3);
+  }));
+
 test("with async_checkpoints false every save is over before the next step", () =>
   inTemporaryFolder(async (folder) => {
     const watch = new Watch();
