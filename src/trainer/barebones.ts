@@ -18,7 +18,7 @@ export function withoutExtras(options: TrainerOptions): TrainerOptions {
   if (options.barebones !== true) return options;
   for (const [key, name, why] of SWITCHED_OFF) {
     const value = options[key] ?? false;
-    if (value === false || value === 0) continue;
+    if (value === false || value === 0 || (Array.isArray(value) && value.length === 0)) continue;
     const shown = typeof value === "object" ? "one" : String(value);
     throw new LtrainError("config.invalid", `trainer.barebones is true, and trainer.${name} is ${shown}: ${why}`, {
       hint: `leave out ${name}, or barebones`,

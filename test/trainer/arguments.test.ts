@@ -64,7 +64,11 @@ test.each<[TrainerOptions, string]>([
 });
 
 test("barebones leaves out what Lightning's leaves out", () => {
-  const { loggers, callbacks, logEveryNSteps, numSanityValSteps } = resolveOptions({ maxEpochs: 1, barebones: true });
+  const { loggers, callbacks, logEveryNSteps, numSanityValSteps } = resolveOptions({
+    maxEpochs: 1,
+    barebones: true,
+    logger: [],
+  });
   expect([loggers, callbacks, logEveryNSteps, numSanityValSteps]).toEqual([[], [], 0, 0]);
 });
 
