@@ -32,7 +32,7 @@ export async function corruptions(round, rounds = 6) {
           throw new Error(`${name} is not named: ${resumed.stderr}`);
       if (!resumed.stderr.includes(`global step ${7 - k})`))
         throw new Error(`not from step ${7 - k}: ${resumed.stderr}`);
-      if (bad.some((name, i) => statSync(join(checkpoints, name)).size !== sizes[i]))
+      if (bad.some((name, i) => name !== "last.ckpt" && statSync(join(checkpoints, name)).size !== sizes[i]))
         throw new Error("a damaged file was not kept");
       if ((await outcome(folder)) !== (await unbroken())) throw new Error("I3: it does not end as the unbroken run");
       removeWorld(folder);
