@@ -4,6 +4,7 @@ import type { TrainerState } from "../core/trainerState.js";
 import { DataLoader } from "../data/dataLoader.js";
 import { datasetFingerprint } from "../data/datasetFingerprint.js";
 import { LtrainError } from "../errors.js";
+import type { Interruption } from "../loops/interruption.js";
 import type { TrainingEpochLoop } from "../loops/trainingEpochLoop.js";
 import { userCode } from "../loops/userFailure.js";
 import { limitedBatches } from "./batchLimit.js";
@@ -11,6 +12,7 @@ import type { ResolvedOptions } from "./options.js";
 
 /** Whose data is loaded, and who is told how much there is. */
 export interface FitLoadersParts {
+  readonly interruption: Interruption;
   readonly trainer: TrainerState;
   readonly module: LightningModule;
   readonly datamodule: LightningDataModule;
@@ -92,14 +94,14 @@ export class FitLoaders {
   }
 
   async #askForTraining(): Promise<DataLoader> {
-    const { datamodule, options, epochLoop, trainer } = this.#parts;
+    const { datamodule, options, epochLoop, trainer, interruption } = this.#parts;
     const given = await userCode(`${datamodule.constructor.name}.trainDataloader`, () => datamodule.trainDataloader());
     const loader = this.#ordered(given, "training");
     epochLoop.numTrainingBatches = limitedBatches("limit_train_batches", loader.length, options.limitTrainBatches);
     this.#train = loader;
     this.#trainEpoch = trainer.currentEpoch;
     const isTheSame = options.reloadDataloadersEveryNEpochs === 0 && !trainer.fastDevRun;
-    this.fingerprint = isTheSame ? await datasetFingerprint(loader.dataset) : null;
+    this.fingerprint = isTheSame ? await interruption.orNull(datasetFingerprint(loader.dataset)) : null;
     this.checkInterval();
     return loader;
   }
