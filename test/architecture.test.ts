@@ -160,7 +160,9 @@ function networkTouched(tree: Tree): string[] {
 function engineReached(tree: Tree): string[] {
   return [
     ...tree.reachableFrom(
-      ["inspect", "extract", "convert", "sanitize", "verify", "diff", "plot", "report", "runs"].map((name) => `cli/${name}.ts`),
+      ["inspect", "extract", "convert", "sanitize", "verify", "diff", "plot", "report", "runs"].map(
+        (name) => `cli/${name}.ts`,
+      ),
     ),
   ].filter((file) => ["tensor", "engine"].includes(folderOf(file)));
 }

@@ -3,7 +3,9 @@ import type { FileStatus, OpenFile } from "./openFile.js";
 import { statusOf } from "./openFile.js";
 
 /** Up to this many bytes a read is over sooner than a thread of the pool has been asked for it. */
-const READ_AT_ONCE = 1 << 18;
+const READ_AT_ONCE = 1 << 19;
+/** After so many bytes one read goes through the pool: timers and signals get their turn. */
+const TURN_BYTES = 1 << 24;
 
 /**
  * A file that is only read. What is quick is done at once, and no thread pool is started for it: to list what is in a
@@ -12,6 +14,7 @@ const READ_AT_ONCE = 1 << 18;
 export class ReadOnlyFile implements OpenFile {
   readonly #descriptor: number;
   #reading = 0;
+  #atOnce = 0;
   #allRead: (() => void) | undefined;
 
   constructor(path: string) {
@@ -20,10 +23,12 @@ export class ReadOnlyFile implements OpenFile {
 
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      if (length <= READ_AT_ONCE) {
+      this.#atOnce += length;
+      if (length <= READ_AT_ONCE && this.#atOnce < TURN_BYTES) {
         resolve(readSync(this.#descriptor, buffer, offset, length, position));
         return;
       }
+      this.#atOnce = 0;
       this.#reading += 1;
       read(this.#descriptor, buffer, offset, length, position, (error, count) => {
         this.#reading -= 1;

@@ -8,7 +8,7 @@ export interface StoragePiece {
 }
 
 /** Small enough to be in a processor's cache when it is written again, large enough to be worth two calls. */
-const PIECE_BYTES = 1 << 20;
+const PIECE_BYTES = 1 << 19;
 /** Up to here a piece has an array of its own: those who read small things gather many of them at once. */
 const SMALL_PIECE = 1 << 16;
 
@@ -17,8 +17,8 @@ export function* storagePieces(storage: Storage, start = 0, end = storage.byteLe
   for (let at = start; at < end; at += PIECE_BYTES) yield { storage, start: at, end: Math.min(at + PIECE_BYTES, end) };
 }
 
-/** So many pieces are read while one is used: several threads copy out of the system's cache at once. */
-const READ_AHEAD = 3;
+/** So many pieces are read while one is used: where reading is waiting, as from the web, it goes on meanwhile. */
+const READ_AHEAD = 1;
 
 /**
  * The bytes of pieces, in order; while one is used the next are read, also when they lie in another storage. What is

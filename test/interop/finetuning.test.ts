@@ -16,12 +16,9 @@ import { filesBelow, inTemporaryFolder, lossesOf, ltrain, ltrainOk, writeText } 
 const SCRIPT = fileURLToPath(new URL("finetuning.py", import.meta.url));
 
 function peer(command: string, path: string): unknown {
-  const options = {
-    encoding: "utf8",
-    env: { ...process.env, CUDA_VISIBLE_DEVICES: "" },
-    stdio: ["ignore", "pipe", "pipe"],
-  } as const;
-  return JSON.parse(execFileSync(PYTHON, [SCRIPT, command, path], options));
+  const env = { ...process.env, CUDA_VISIBLE_DEVICES: "" };
+  const stdio = ["ignore" as const, "pipe" as const, "pipe" as const];
+  return JSON.parse(execFileSync(PYTHON, [SCRIPT, command, path], { encoding: "utf8", env, stdio }));
 }
 
 /** The same fine-tuning as ltrain's config, on the peer's rows in their order. */

@@ -8,15 +8,15 @@ export class Tiny extends LightningModule<Batch> {
   readonly layer = new nn.Linear(3, 3);
   readonly drop = new nn.Dropout(0.3);
 
-  trainingStep([x]: Batch): Tensor {
+  override trainingStep([x]: Batch): Tensor {
     const loss = tf.mean(tf.squaredDifference(this.layer.forward(this.drop.forward(x)), x));
     this.log("train_loss", loss, { onStep: true, onEpoch: false });
     return loss;
   }
-  validationStep([x]: Batch): void {
+  override validationStep([x]: Batch): void {
     this.log("val_loss", tf.mean(tf.squaredDifference(this.layer.forward(x), x)));
   }
-  configureOptimizers(): { optimizer: optim.Optimizer; lrScheduler: optim.LRScheduler } {
+  override configureOptimizers(): { optimizer: optim.Optimizer; lrScheduler: optim.LRScheduler } {
     const optimizer = new optim.Adam(this.parameters(), { lr: 0.05 });
     return { optimizer, lrScheduler: new optim.StepLR(optimizer, { stepSize: 1, gamma: 0.5 }) };
   }

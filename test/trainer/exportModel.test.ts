@@ -35,7 +35,7 @@ class Recurrent extends Exported {
 
 class Mixing extends Exported {
   override forward(x: Tensor): unknown {
-    return tf.div(x, x.shape[0] as number); // the batch's size in the arithmetic
+    return tf.div(x, x.shape[0]); // the batch's size in the arithmetic
   }
 }
 
