@@ -74,7 +74,7 @@ test("without a path the newest run under default_root_dir goes on", async () =>
 test("what is restored from the checkpoint anyway is said when the config changes it", async () => {
   await ltrain("train", "--config", config, "--quiet");
   const { messages } = await ltrain("resume", run0, "--trainer.max_epochs", "2", "--model.lr", "0.5");
-  expect(messages).toContain("changed  model.init_args.lr: 0.001 -> 0.5\n");
+  expect(messages).toContain("changed  model.init_args.lr: 0.001 -> 0.5 (changes the mathematics)\n");
   expect(messages).toContain(
     "note: optimizer and scheduler state, learning rates included, are restored from the checkpoint\n",
   );
