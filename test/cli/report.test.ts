@@ -119,7 +119,7 @@ test("plot draws in the terminal, gives the points as JSON, and writes pictures 
 
 const CHROMIUM = process.env["LTRAIN_CHROMIUM"] ?? "/usr/bin/chromium";
 
-/** A test in a real browser: skipped aloud where there is none. .ci/run installs one only after this suite. */
+/** A test in a real browser: skipped aloud where there is none. */
 function browserTest(name: string, body: () => Promise<void>): void {
   if (existsSync(CHROMIUM)) {
     test(name, body, 120_000);

@@ -33,6 +33,7 @@ const NEEDED: Readonly<Record<string, Arguments>> = {
   CyclicLR: { base_lr: 0.1, max_lr: 0.2 },
   OneCycleLR: { max_lr: 0.2, total_steps: 9 },
   ReduceLROnPlateau: {},
+  SWALR: { swa_lr: 0.05 },
   SequentialLR: {
     schedulers: [
       ["LinearLR", { total_iters: 2 }],
