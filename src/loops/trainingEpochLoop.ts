@@ -152,7 +152,8 @@ export class TrainingEpochLoop {
       await this.#trainBatch(batch);
       await this.#afterBatch();
       await this.#yieldTurn();
-      await this.#context.saves?.attend();
+      const saved = this.#context.saves?.attend();
+      if (saved !== undefined) await saved;
     }
     await this.settle();
   }

@@ -30,6 +30,8 @@ export class Generator {
   #seed = 0n;
   /** The second half of the last Box-Muller pair in double. */
   #normal: number | null = null;
+  /** What getState gave last, as long as nothing was drawn since: a run asks at every step. */
+  #state: HostTensor | null = null;
   /** The same in float, which only other torch code fills: kept so that a state goes round unchanged. */
   #floatNormal: number | null = null;
 
@@ -43,6 +45,7 @@ export class Generator {
   }
   /** Start over; only the low 32 bits of the seed matter, and -1 is 2^64 - 1, as in torch. */
   manualSeed(seed: number | bigint): void {
+    this.#state = null;
     this.#seed = BigInt.asUintN(64, BigInt(seed));
     this.#twister.seed(Number(BigInt.asUintN(32, this.#seed)));
     this.#normal = null;
@@ -51,6 +54,7 @@ export class Generator {
 
   /** 32 uniform bits. */
   u32(): number {
+    this.#state = null;
     return this.#twister.u32();
   }
   /** 64 uniform bits; the first draw is the high word. */
@@ -72,6 +76,7 @@ export class Generator {
     if (this.#normal !== null) {
       const kept = this.#normal;
       this.#normal = null;
+      this.#state = null;
       return kept;
     }
     const angle = 2 * Math.PI * this.float64();
@@ -83,6 +88,10 @@ export class Generator {
 
   /** The 5056 bytes of `torch.get_rng_state()`. */
   getState(): HostTensor {
+    this.#state ??= this.#writeState();
+    return this.#state;
+  }
+  #writeState(): HostTensor {
     const bytes = new Uint8Array(STATE_BYTES);
     const view = new DataView(bytes.buffer);
     const { words, left, next } = this.#twister.state;
@@ -108,6 +117,7 @@ export class Generator {
         `a random state is a uint8 tensor of ${STATE_BYTES} bytes, this is ${state.dtype} [${state.shape.join(", ")}]`,
       );
     }
+    this.#state = null;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     const left = view.getInt32(AT.left, true);
     const next = view.getUint32(AT.next, true);
