@@ -6,7 +6,7 @@ import type { TrainerState } from "../core/trainerState.js";
 import type { Run } from "../config/instantiate.js";
 import { instantiate } from "../config/instantiate.js";
 import type { ResolvedConfig } from "../config/loadConfig.js";
-import { userFailure } from "../config/userModule.js";
+import { display, userFailure } from "../config/userModule.js";
 import type { Terminal } from "../io/console.js";
 import { limitedBatches } from "../trainer/batchLimit.js";
 import type { FolderForecast } from "../trainer/diskForecast.js";
@@ -201,12 +201,12 @@ function describe(found: DryRun): string[] {
     `engine      ${found.engine} on ${found.device}`,
     ...Object.entries(stages).map(
       ([name, { batches, first_seconds: first, seconds_per_batch: each }]) =>
-        `${name.padEnd(11)} ${formatCount(batches)} batches, ${milliseconds(each)} each, the first ${milliseconds(first)}`,
+        `${name.padEnd(11)} ${formatCount(batches)} ${batches === 1 ? "batch" : "batches"}, ${milliseconds(each)} each, the first ${milliseconds(first)}`,
     ),
     `time        an epoch about ${durationOf(epoch)}${all}`,
     `memory      ${formatBytes(found.peak_memory_bytes)} at most so far, of ${formatBytes(found.memory_bytes)}`,
     ...found.checkpoints.map(({ folder, files, bytes, free, keepsAll }) => {
-      const room = free === null ? "" : `; ${formatBytes(free)} are free in ${folder}`;
+      const room = free === null ? "" : `; ${formatBytes(free)} are free in ${display(folder)}`;
       const more = keepsAll ? " after the first, and each one that follows is kept" : "";
       return `disk        a checkpoint takes ${formatBytes(bytes / files)}, ${formatCount(files)} at once ${formatBytes(bytes)}${more}${room}`;
     }),
