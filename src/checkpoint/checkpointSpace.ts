@@ -6,7 +6,7 @@ import { statusOf } from "../io/textFile.js";
 import type { SaveJob } from "./saveJob.js";
 
 /** What a save leaves free, for the journal, the logs and whoever else writes. */
-const RESERVE_BYTES = 1 << 20;
+export const RESERVE_BYTES = 1 << 20;
 /** Header, alignment, descriptor and directory entry of one record. */
 const RECORD_BYTES = 256;
 

@@ -1,4 +1,5 @@
 import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
+import { RESERVE_BYTES } from "../checkpoint/checkpointSpace.js";
 import { LtrainError } from "../errors.js";
 import { itemSize } from "../storage/dtype.js";
 import { numelOf } from "../storage/hostTensor.js";
@@ -55,11 +56,11 @@ export async function prepareDisk(run: FitRun, io: CheckpointIO, isAsync: boolea
   if (run.trainer.fastDevRun) return;
   const forecasts = await forecastDisk(run, io);
   for (const { folder, files, bytes, free } of forecasts) {
-    if (free === null || bytes <= free) continue;
+    if (free === null || bytes + RESERVE_BYTES <= free) continue; // as every save will ask
     throw new LtrainError(
       "disk.full",
       `the checkpoints of this run do not fit in ${folder}: ${files} of ${Math.ceil(bytes / files)} bytes take ` +
-        `${bytes} bytes at once, and ${free} are free`,
+        `${bytes} bytes at once, and ${free} are free, of which ${RESERVE_BYTES} are left to the journal and the logs`,
       {
         hint: "free some space, keep fewer checkpoints (save_top_k), leave out the optimizer (save_weights_only), or choose another folder (dirpath)",
       },

@@ -187,6 +187,19 @@ test("a run whose checkpoints cannot fit is refused before its first step", () =
     expect(left.filter((name) => name.endsWith(".ckpt") || name.endsWith(".jsonl"))).toEqual([]);
   }));
 
+test("what every save leaves free is not forecast as room", () =>
+  inTemporaryFolder(async (folder) => {
+    const run = (free: number): Promise<void> => {
+      const files = { ...nodeFiles, freeSpace: () => Promise.resolve(free) };
+      const dirpath = join(folder, String(free));
+      const callbacks = [new ModelCheckpoint({ dirpath, everyNTrainSteps: 1 })];
+      return train({ checkpointIO: torchCheckpointIO({ files }), callbacks });
+    };
+    const needed = Number(/take (\d+) bytes at once/.exec(String(await run(0).catch((error: unknown) => error)))?.[1]);
+    await expect(run(needed + 2 ** 20 - 1)).rejects.toThrow("bytes at once, and");
+    await run(needed + 2 ** 20);
+  }));
+
 test("the forecast is not below what the checkpoints are", () =>
   inTemporaryFolder(async (folder) => {
     const size = await sizeOfOne(folder);
