@@ -65,6 +65,7 @@ test("the library exports exactly these names", () => {
      "defaultCollate",
      "defaultGenerator",
      "detach",
+     "exportGraphModel",
      "exportModel",
      "findNewestCheckpoint",
      "float16Mixed",
@@ -230,6 +231,7 @@ test("the command line has exactly these commands and options", () => {
        "--json",
        "--quiet",
        "--requeue",
+       "--grace",
        "--plan",
        "--allow-data-change",
      ],
@@ -268,6 +270,7 @@ test("the command line has exactly these commands and options", () => {
        "--json",
        "--quiet",
        "--requeue",
+       "--grace",
      ],
      "validate": [
        "--config",

@@ -176,6 +176,7 @@ export class ModelCheckpoint extends Callback {
   override async onException(trainer: TrainerState): Promise<void> {
     if (this.#options.saveOnException !== true || this.#mayNotSave(trainer)) return;
     await trainer.settleCheckpoints().catch(() => undefined); // it may be what failed
+    if (trainer.saveFailure !== null) return; // a disk that refuses is not asked again
     await this.#saveWithLast(trainer, { path: await this.#freePath(trainer, this.#options.filename ?? null, "") });
   }
 

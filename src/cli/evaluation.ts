@@ -61,7 +61,7 @@ export async function runEvaluation<T>(
       },
     });
     signals.onStop((signal) => {
-      say(`\n${signal}: ending after this batch; once more to end at once`);
+      say(`${signal}: ending after this batch; once more to end at once`);
       run.trainer.stop(signal);
     });
     await initWeights(run.module, resolved, ckptPath, say);

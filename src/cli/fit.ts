@@ -7,13 +7,13 @@ import { display, userFailure } from "../config/userModule.js";
 import { countFlops } from "../engine/countFlops.js";
 import type { Terminal } from "../io/console.js";
 import { liveLineOf } from "../io/liveLine.js";
-import { setting } from "../io/environment.js";
 import type { FitResult } from "../trainer/fitResult.js";
 import { initWeights } from "./initWeights.js";
 import { JsonEvents, fitEnd, writeEvent } from "./jsonEvents.js";
 import { coloredLine } from "./coloredLine.js";
 import { compilationLine, NOTICED_MILLIS } from "./compilationLine.js";
 import { GraphDump } from "./graphDump.js";
+import { graceAsked, isRequeueAsked } from "./schedulerSettings.js";
 import { commandLine } from "./shellWords.js";
 import { RunRecorder } from "./runRecorder.js";
 import type { SignalWatch } from "./signals.js";
@@ -39,11 +39,13 @@ export interface FitSetup {
   readonly runFolder?: RunFolder;
   /** Whether a scheduler waits for exit code 75 when the run is stopped early. */
   readonly requeue?: boolean;
+  /** Seconds that a scheduler gives from SIGTERM to SIGKILL. */
+  readonly grace?: number;
 }
 
 /** Train a config to its end, or to the first Ctrl-C: what `train` and `resume` have in common. Gives the exit code. */
 export async function runFit(resolved: ResolvedConfig, setup: FitSetup, terminal: Terminal): Promise<number> {
-  const signals = watchSignals({ requeue: setup.requeue ?? isRequeueAsked() });
+  const signals = watchSignals({ requeue: setup.requeue ?? isRequeueAsked(), grace: setup.grace ?? graceAsked() });
   const { stderr } = terminal;
   const say = (line: string): void => {
     // A progress bar may stand in the last line.
@@ -103,13 +105,22 @@ async function fit(
       say(`warning: ${message}`);
     },
   });
-  signals.onStop((signal) => {
-    if (run.trainer.stop(signal)) say(`${signal}: ending after this batch; once more to end at once`);
-    else {
-      say(`${signal}: training had not begun, there is nothing to save`);
-      signals.exit();
-    }
-  });
+  signals.onStop(
+    (signal) => {
+      if (run.trainer.stop(signal)) say(`${signal}: ending after this batch; once more to end at once`);
+      else {
+        say(`${signal}: training had not begun, there is nothing to save`);
+        signals.exit();
+      }
+    },
+    (signal) => {
+      const newest = run.trainer.lastCheckpointPath ?? setup.ckptPath ?? null;
+      say(
+        `${signal}: the grace time is over, ending at once; ${newest === null ? "nothing has been saved" : "the newest checkpoint stays"}`,
+      );
+      for (const line of rescueLines(newest)) say(line);
+    },
+  );
   stray.listen((error) => {
     say(`failed outside of training: ${error}; ending after this batch`);
     run.trainer.stop(error);
@@ -138,11 +149,6 @@ async function fit(
 function rescueLines(path: string | null): string[] {
   if (path === null) return [];
   return [`saved    ${display(path)}`, `resume   ${commandLine("ltrain", "resume", display(path))}`];
-}
-
-/** What a job script sets where it starts again what ended with exit code 75. */
-function isRequeueAsked(): boolean {
-  return !["", "0", "false"].includes(setting("LTRAIN_REQUEUE") ?? "");
 }
 
 function callbackPaths(resolved: ResolvedConfig): string[] {

@@ -4,6 +4,7 @@ import type { Terminal } from "../io/console.js";
 import { processTerminal } from "../io/console.js";
 import { createProgram } from "./program.js";
 import { reportError, UNEXPECTED_EXIT_CODE } from "./reportError.js";
+import { isSignalled } from "./signals.js";
 
 /**
  * Run the command line `argv` (with node and script in front) and set the process's exit code: the only place that
@@ -13,7 +14,13 @@ export async function main(argv: readonly string[]): Promise<void> {
   const color = argv.includes("--no-color") ? false : argv.includes("--color") ? true : undefined;
   // Node ends when nothing is left to wait for, also when that never came: it must not look like success.
   process.exitCode = UNEXPECTED_EXIT_CODE;
-  process.exitCode = await run(argv, processTerminal(color));
+  const terminal = processTerminal(color);
+  const code = await run(argv, terminal);
+  process.exitCode = code;
+  if (!isSignalled(code)) return;
+  // Whatever the user's code still waits for, a batch, a timer, a connection: somebody wants this process to be gone.
+  for (const stream of [terminal.stdout, terminal.stderr]) await stream.drained();
+  process.exit(code);
 }
 
 /** The exit code of a command line; everything is said through `terminal`. */

@@ -11,7 +11,7 @@ import { splitOverrides } from "./overrides.js";
 import { addPlot, addReport, addRuns } from "./runCommands.js";
 import { addConvert, addExtract, addSanitize } from "./rewriteCommands.js";
 import type { RunOptions, TrainCommandOptions } from "./runOptions.js";
-import { addRunOptions, addRequeue, refuseUnknownOptions } from "./runOptions.js";
+import { addRunOptions, addStopOptions, refuseUnknownOptions } from "./runOptions.js";
 import { addVerify } from "./verifyCommand.js";
 
 /** What `resume` was asked for: a checkpoint, a run folder or nothing, and what `train` takes. */
@@ -97,7 +97,7 @@ function addTrain(program: Command, terminal: Terminal, done: (exitCode: number)
     .description("train what a config describes; any key can be overridden: --trainer.max_epochs 3 --model.lr 1e-3")
     .usage("--config FILE [options] [--key.of.config VALUE ...]")
     .option("--dry-run", "try a few batches, forecast time, memory and disk, and write nothing", false);
-  addRequeue(addRunOptions(train)).action(async (options: RunOptions) => {
+  addStopOptions(addRunOptions(train)).action(async (options: RunOptions) => {
     const { overrides, words } = splitOverrides(train.args);
     if (words[0] !== undefined) {
       throw new LtrainError("usage.invalid", `train takes no argument "${words[0]}"`, {
@@ -117,7 +117,7 @@ function addResume(program: Command, terminal: Terminal, done: (exitCode: number
     .command("resume")
     .description("go on with a run where its checkpoint left it; the config is in the checkpoint")
     .usage("[CKPT or run folder] [options] [--key.of.config VALUE ...]");
-  addRequeue(addRunOptions(resume))
+  addStopOptions(addRunOptions(resume))
     .option("--plan", "show what would be restored, what has changed and what comes next, and do nothing")
     .option("--allow-data-change", "go on with training data that is not what it was");
   resume.action(async (options: ResumeOptions) => {

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
+import { InvalidArgumentError } from "commander";
 import { LtrainError } from "../errors.js";
 import { nearest } from "../nearest.js";
+import { parseSeconds } from "./schedulerSettings.js";
 
 /** What `train` was asked for; `overrides` are the raw tokens that are no options of its own, in order. */
 export interface TrainCommandOptions {
@@ -16,6 +18,7 @@ export interface TrainCommandOptions {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly requeue?: boolean;
+  readonly grace?: number;
   readonly overrides: readonly string[];
 }
 
@@ -40,11 +43,10 @@ export function addRunOptions(command: Command): Command {
 }
 
 /** What only runs have that can be gone on with. */
-export function addRequeue(command: Command): Command {
-  return command.option(
-    "--requeue",
-    "exit with 75 when a signal stops the run early, for a scheduler that starts it again",
-  );
+export function addStopOptions(command: Command): Command {
+  return command
+    .option("--requeue", "exit with 75 when a signal stops the run early, for a scheduler that starts it again")
+    .option("--grace <seconds>", "end so long after SIGTERM, whatever is under way", parseGrace);
 }
 
 /** Config sections that LightningCLI takes as an option of their own: `--optimizer Adam`. */
@@ -61,6 +63,12 @@ export function refuseUnknownOptions(overrides: readonly string[], command: Comm
       hint: near === undefined ? `see ltrain ${command.name()} --help` : `did you mean ${near}?`,
     });
   }
+}
+
+function parseGrace(text: string): number {
+  const seconds = parseSeconds(text);
+  if (seconds === null) throw new InvalidArgumentError("it is a number of seconds.");
+  return seconds;
 }
 
 function collect(value: string, before: readonly string[]): readonly string[] {

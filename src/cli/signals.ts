@@ -4,6 +4,11 @@ const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGUSR1: 138 } as const;
 /** sysexits' EX_TEMPFAIL: stopped early, and the same command line may be run again. */
 export const RESUMABLE_EXIT_CODE = 75;
 
+/** Whether a process ends with this exit code because it was told to stop. */
+export function isSignalled(exitCode: number): boolean {
+  return exitCode === RESUMABLE_EXIT_CODE || Object.values<number>(EXIT_CODES).includes(exitCode);
+}
+
 /** A signal that ends a run. */
 export type StopSignal = keyof typeof EXIT_CODES;
 
@@ -11,6 +16,8 @@ export type StopSignal = keyof typeof EXIT_CODES;
 export interface SignalOptions {
   /** Whether a scheduler waits for RESUMABLE_EXIT_CODE. SIGUSR1, by which Slurm asks for a requeue, says so by itself. */
   readonly requeue?: boolean;
+  /** Seconds from the first Ctrl-C or SIGTERM after which it exits, whatever is under way; null: as long as it takes. */
+  readonly grace?: number | null;
   readonly exit?: (code: number) => void;
 }
 
@@ -20,8 +27,11 @@ export interface SignalWatch {
   readonly received: StopSignal | null;
   /** The exit code of a run that the first signal ended early; null while none has come. */
   readonly exitCode: number | null;
-  /** What the first signal does; before this is set there is nothing to finish, and it exits at once. */
-  onStop(stop: (signal: StopSignal) => void): void;
+  /**
+   * What the first signal does; before this is set there is nothing to finish, and it exits at once. `late` is called
+   * before it exits because the grace time is over.
+   */
+  onStop(stop: (signal: StopSignal) => void, late?: (signal: StopSignal) => void): void;
   /** End the process as the first signal asks. */
   exit(): void;
   /** Leave the signals to Node again. */
@@ -30,13 +40,15 @@ export interface SignalWatch {
 
 /**
  * The first signal asks the run to stop, a second Ctrl-C or SIGTERM exits at once. SIGUSR1 is a warning ahead of time: the
- * SIGTERM that follows it is the first of its kind.
+ * SIGTERM that follows it is the first of its kind, and the grace time begins with it.
  */
 export function watchSignals(options: SignalOptions = {}): SignalWatch {
-  const { requeue = false, exit = (code: number) => process.exit(code) } = options;
+  const { requeue = false, grace = null, exit = (code: number) => process.exit(code) } = options;
   let received: StopSignal | null = null;
   let isPressing = false;
   let stop: ((signal: StopSignal) => void) | null = null;
+  let tellLate: ((signal: StopSignal) => void) | undefined;
+  let deadline: NodeJS.Timeout | undefined;
   const codeOf = (signal: StopSignal): number =>
     requeue || signal === "SIGUSR1" ? RESUMABLE_EXIT_CODE : EXIT_CODES[signal];
   const handle = (signal: StopSignal): void => {
@@ -46,6 +58,12 @@ export function watchSignals(options: SignalOptions = {}): SignalWatch {
       return;
     }
     isPressing ||= signal !== "SIGUSR1";
+    if (isPressing && grace !== null) {
+      deadline = setTimeout(() => {
+        tellLate?.(signal);
+        exit(codeOf(first));
+      }, grace * 1000);
+    }
     if (received !== null) return;
     received = signal;
     stop(signal);
@@ -59,13 +77,15 @@ export function watchSignals(options: SignalOptions = {}): SignalWatch {
     get exitCode() {
       return received === null ? null : codeOf(received);
     },
-    onStop(callback) {
+    onStop(callback, late) {
       stop = callback;
+      tellLate = late;
     },
     exit() {
       if (received !== null) exit(codeOf(received));
     },
     dispose() {
+      clearTimeout(deadline);
       for (const signal of signals) process.off(signal, handle);
     },
   };

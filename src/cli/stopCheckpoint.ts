@@ -1,9 +1,7 @@
 import { join } from "node:path";
 import { ModelCheckpoint } from "../callbacks/modelCheckpoint.js";
 import { Callback } from "../core/callback.js";
-import type { LightningModule } from "../core/lightningModule.js";
 import type { TrainerState } from "../core/trainerState.js";
-import { LtrainError } from "../errors.js";
 import { fileExists } from "../io/textFile.js";
 
 /** What a StopCheckpoint must know of the run. */
@@ -47,9 +45,9 @@ export class StopCheckpoint extends Callback {
     if (this.#options.isStopped()) await this.#save(trainer);
   }
 
-  /** A disk that refuses is not asked again; after anything else the steps so far are worth keeping. */
-  override async onException(trainer: TrainerState, _module: LightningModule, error: unknown): Promise<void> {
-    if (error instanceof LtrainError && (error.code === "io.failed" || error.code === "disk.full")) return;
+  /** A disk that has refused a checkpoint is not asked again; after anything else the steps so far are worth keeping. */
+  override async onException(trainer: TrainerState): Promise<void> {
+    if (trainer.saveFailure !== null) return;
     const saves = this.#options.callbacks().some((each) => each instanceof ModelCheckpoint && each.savesOnException);
     // The batch that failed is not trained: only a step more than before is news.
     const hasNews = this.#known !== "" && this.#known.split(" ")[0] !== String(trainer.globalStep);

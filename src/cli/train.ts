@@ -24,6 +24,8 @@ export interface TrainArguments {
   readonly quiet: boolean;
   /** Exit with 75 when a signal stops the run early. */
   readonly requeue?: boolean;
+  /** Seconds from SIGTERM after which it ends whatever is under way. */
+  readonly grace?: number;
   /** The words that are no options of the command, in their order: `--trainer.max_epochs 3`. */
   readonly overrides: readonly string[];
 }
@@ -53,12 +55,13 @@ export async function runTrain(args: TrainArguments, terminal: Terminal): Promis
 }
 
 /** How the run is told. */
-export function fitSetup({ json, quiet, dumpGraph, requeue }: TrainArguments): FitSetup {
+export function fitSetup({ json, quiet, dumpGraph, requeue, grace }: TrainArguments): FitSetup {
   return {
     json,
     quiet,
     ...(dumpGraph === undefined ? {} : { dumpGraph }),
     ...(requeue === undefined ? {} : { requeue }),
+    ...(grace === undefined ? {} : { grace }),
   };
 }
 

@@ -121,6 +121,8 @@ export interface TrainerState {
   readonly learningRates: readonly number[];
   /** Batches whose gradients make one optimizer step; may be set between two epochs. */
   accumulateGradBatches: number;
+  /** Why the newest checkpoint could not be written; null where it could, or is being written. */
+  readonly saveFailure: unknown;
   /** Set to end training after this batch. */
   shouldStop: boolean;
   /** Put values among callbackMetrics. */

@@ -29,8 +29,10 @@ interface Pending {
 
 /** Saves the moments of a run, one at a time: never two writes at once, and no save counts before it is durable. */
 export class CheckpointSaver {
-  /** Where the newest checkpoint is, "" before there is one. */
+  /** Where the newest checkpoint is that is durable, "" before there is one. */
   lastPath = "";
+  /** What the newest write failed with; null where it went well, or is under way. */
+  failure: unknown = null;
 
   readonly #options: CheckpointSaverOptions;
   #pending: Pending | null = null;
@@ -38,6 +40,12 @@ export class CheckpointSaver {
 
   constructor(options: CheckpointSaverOptions) {
     this.#options = options;
+  }
+
+  /** A fit begins: it has saved nothing. */
+  begin(): void {
+    this.lastPath = "";
+    this.failure = null;
   }
 
   /** Copy this moment aside and have it written; resolves when it is durable, with `background` when it is copied. */
@@ -50,10 +58,14 @@ export class CheckpointSaver {
     const moment = { epoch: trainer.currentEpoch, globalStep: trainer.globalStep };
     const prepared = (await io.prepare?.(order, background)) ?? plainSave(io, order);
     const pending: Pending = { run, moment, outcome: this.#write(prepared), isOver: false };
-    const end = (): void => {
-      pending.isOver = true;
-    };
-    pending.outcome.then(end, end);
+    this.failure = null;
+    pending.outcome
+      .catch((error: unknown) => {
+        this.failure = error;
+      })
+      .finally(() => {
+        pending.isOver = true;
+      });
     this.#pending = pending;
     if (!background) await this.settle();
   }
@@ -75,8 +87,7 @@ export class CheckpointSaver {
       else saved = []; // somebody else waited too, and has told
     }
     const { trainer } = this.#options;
-    for (const [index, { path }] of saved.entries()) {
-      if (index === 0 || !path.endsWith("best.ckpt")) this.lastPath = path;
+    for (const { path } of saved) {
       for (const callback of pending.run.callbacks) {
         const told = `${callback.constructor.name}.onCheckpointSaved`;
         await userCode(told, () => callback.onCheckpointSaved?.(trainer, path, pending.moment));
@@ -97,7 +108,11 @@ export class CheckpointSaver {
     try {
       for (;;) {
         try {
-          return await prepared.write();
+          const saved = await prepared.write();
+          for (const [index, { path }] of saved.entries()) {
+            if (index === 0 || !path.endsWith("best.ckpt")) this.lastPath = path;
+          }
+          return saved;
         } catch (error) {
           if (!(error instanceof LtrainError) || error.code !== "disk.full") throw error;
           await this.#makeRoom(error);

@@ -70,6 +70,15 @@ export class Trainer extends TrainerView {
     this.#saver = new CheckpointSaver({ io: this.#io, trainer: this, isAsync, onDiskFull });
   }
 
+  /** The newest checkpoint of the last fit that is durable; null before there is one. */
+  get lastCheckpointPath(): string | null {
+    return this.#saver.lastPath === "" ? null : this.#saver.lastPath;
+  }
+
+  get saveFailure(): unknown {
+    return this.#saver.failure;
+  }
+
   warn(message: string): void {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
@@ -108,7 +117,7 @@ export class Trainer extends TrainerView {
     this.fitRun = null;
     this.evaluation = null;
     this.#fitted = { module, datamodule };
-    this.#saver.lastPath = "";
+    this.#saver.begin();
     const ckptPath = await this.#chooseCkptPath("fit", options.ckptPath ?? null);
     const hookLogs = new HookLogs(module, new Results(true));
     const parts = { trainer: this, options: this.options, module, datamodule, hookLogs };

@@ -36,6 +36,7 @@ export abstract class TrainerView implements TrainerState {
   abstract saveCheckpoint(path: string, options?: SaveOptions): Promise<void>;
   abstract settleCheckpoints(): Promise<void>;
   abstract warn(message: string): void;
+  abstract get saveFailure(): unknown;
 
   get globalStep(): number {
     return this.fitRun?.epochLoop.globalStep ?? 0;

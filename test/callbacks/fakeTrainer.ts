@@ -44,6 +44,7 @@ export function fakeTrainer(changes: Partial<FakeTrainer> = {}): FakeTrainer {
     fitLoop: null,
     accumulateGradBatches: 1,
     learningRates: [],
+    saveFailure: null,
     shouldStop: false,
     showMetrics: () => undefined,
     saveCheckpoint: () => Promise.reject(new Error("not set")),

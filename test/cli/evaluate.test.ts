@@ -275,6 +275,8 @@ export class Net extends LitClassifier {
       kill("SIGINT");
     });
     expect(ran.code).toBe(130);
+    expect(ran.stderr).not.toMatch(/^$\n/m); // no empty line
+    expect(ran.stderr).toMatch(/^SIGINT: ending after this batch; once more to end at once$/m);
     expect(ran.stderr).toMatch(/stopped {2}predict was stopped after \d+ of 4000 batches \(SIGINT\)\n$/);
     expect(await readdir(join(folder, "out"))).toEqual([]);
   });

@@ -15,9 +15,14 @@ export function spawnLtrain(
   cwd: string,
   args: readonly string[],
   watch: (text: string, kill: (signal: NodeJS.Signals) => void) => void = () => undefined,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Finished> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [BIN, ...args], {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let stdout = "";
     let stderr = "";
     const kill = (signal: NodeJS.Signals): void => {
