@@ -4,6 +4,7 @@ import type { Callback } from "../core/callback.js";
 import type { TrainerState } from "../core/trainerState.js";
 import type { FolderLock } from "../io/folderLock.js";
 import { lockFolder } from "../io/folderLock.js";
+import { removeStaleTemporaries } from "../io/staleTemporaries.js";
 
 /**
  * Keep every other run out of the folders this one writes in, until it is released: the loggers' and those of
@@ -15,7 +16,10 @@ export async function lockRun(trainer: TrainerState, callbacks: readonly Callbac
     for (const lock of locks.splice(0)) await lock.release();
   };
   try {
-    for (const folder of foldersOf(trainer, callbacks)) locks.push(await lockFolder(folder));
+    for (const folder of foldersOf(trainer, callbacks)) {
+      locks.push(await lockFolder(folder));
+      await removeStaleTemporaries(folder, ""); // of whatever a run that was killed was writing here
+    }
   } catch (error) {
     await release();
     throw error;
