@@ -36,6 +36,7 @@ export interface StochasticWeightAveragingOptions {
  * once more, forward only, for the statistics of the averaged weights.
  */
 export class StochasticWeightAveraging extends Callback {
+  override readonly savedCopies = 1; // average_model_state
   readonly #options: Required<Omit<StochasticWeightAveragingOptions, "avgFn">>;
   readonly #average: AverageFunction;
   #weights: AveragedWeights;

@@ -32,6 +32,7 @@ export interface AveragingMoment {
  * training the module has the average.
  */
 export class WeightAveraging extends Callback {
+  override readonly savedCopies = 1; // current_model_state
   readonly #useBuffers: boolean;
   /** The other way round while they are swapped. */
   #averages = this.#fresh();

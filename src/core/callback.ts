@@ -95,6 +95,8 @@ export abstract class Callback {
   spareCheckpoint?(trainer: TrainerState): string | null;
   /** What this callback is going to write, as far as that can be told before the first step; null: nobody knows. */
   expectedCheckpoints?(trainer: TrainerState): ExpectedCheckpoints | null;
+  /** Copies of the module's state that it adds to every full checkpoint, for the forecast of their size. */
+  readonly savedCopies?: number;
   onSaveCheckpoint?(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void>;
   onLoadCheckpoint?(trainer: TrainerState, module: LightningModule, checkpoint: Checkpoint): void | Promise<void>;
   onException?(trainer: TrainerState, module: LightningModule, error: unknown): void | Promise<void>;

@@ -20,7 +20,7 @@ export interface FolderForecast {
   readonly free: number | null;
 }
 
-/** Bytes of one checkpoint of a run, with the optimizer state that it does not have yet. */
+/** Bytes of one checkpoint of a run, with the optimizer state that it does not have yet and what callbacks add to it. */
 export function checkpointBytes(run: FitRun, weightsOnly: boolean): number {
   const sizeOf = (variables: Iterable<Variable>): number => {
     let bytes = 0;
@@ -29,7 +29,8 @@ export function checkpointBytes(run: FitRun, weightsOnly: boolean): number {
   };
   const weights = sizeOf(new Set(run.module.state().values()));
   const slots = run.optimizers.reduce((sum, optimizer) => sum + optimizer.expectedBytes(TENSOR_BYTES), 0);
-  return FILE_BYTES + weights + (weightsOnly ? 0 : slots);
+  const copies = run.callbacks.reduce((sum, { savedCopies = 0 }) => sum + savedCopies, 0);
+  return FILE_BYTES + weights + (weightsOnly ? 0 : slots + copies * weights);
 }
 
 /** What the checkpoints of a run will need, folder by folder. */
