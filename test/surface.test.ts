@@ -106,7 +106,9 @@ test("the command line has exactly these commands and options", () => {
   );
   expect(options).toMatchInlineSnapshot(`
    {
-     "completion": [],
+     "completion": [
+       "--json",
+     ],
      "convert": [
        "--output",
        "--format",
@@ -244,7 +246,9 @@ test("the command line has exactly these commands and options", () => {
        "--force",
        "--json",
      ],
-     "schema": [],
+     "schema": [
+       "--json",
+     ],
      "test": [
        "--config",
        "--ckpt-path",

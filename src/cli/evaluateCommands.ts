@@ -76,11 +76,11 @@ export function addExport(program: Command, terminal: Terminal, done: Done): voi
   const command = program
     .command("export")
     .description(
-      "write a trained module as a model for other programs: ONNX with any batch size, checked, or safetensors",
+      "write a trained module as a model for other programs: ONNX or TensorFlow.js with any batch size, checked, or safetensors",
     )
     .usage(USAGE)
-    .option("--format <format>", "onnx or safetensors (onnx)")
-    .option("-o, --output <file>", "where to; without it, beside the checkpoint; - for standard output")
+    .option("--format <format>", "onnx, tfjs or safetensors (onnx)")
+    .option("-o, --output <path>", "where to; without it, beside the checkpoint; - for standard output")
     .option("--batch-size <n>", "one batch size instead of any")
     .option("--input-shape <sizes>", "what the model takes, without the batch, where no data says it: 784 or 1,28,28")
     .option("--input-dtype <dtype>", "with --input-shape: float32, int64 or bool (float32)")

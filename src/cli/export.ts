@@ -2,16 +2,19 @@ import { loadCheckpoint } from "../checkpoint/loadCheckpoint.js";
 import { instantiate } from "../config/instantiate.js";
 import { display, userFailure } from "../config/userModule.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
+import type { LightningModule } from "../core/lightningModule.js";
 import type { Batch } from "../data/batch.js";
+import type { ExportedPorts } from "../engine/exportGraph.js";
 import { LtrainError } from "../errors.js";
 import { writeFileAtomically } from "../io/atomicFile.js";
+import { writeFolderAtomically } from "../io/atomicFolder.js";
 import type { Terminal } from "../io/console.js";
 import { standardOutput } from "../io/standardOutput.js";
 import { statusOf } from "../io/textFile.js";
 import type { DType } from "../storage/dtype.js";
 import { zerosTensor } from "../storage/hostTensor.js";
-import type { ExportedModel } from "../trainer/exportModel.js";
-import { exportModel } from "../trainer/exportModel.js";
+import type { ExportOptions } from "../trainer/exportModel.js";
+import { exportGraphModel, exportModel } from "../trainer/exportModel.js";
 import { restoreWeights } from "../trainer/restoreStates.js";
 import type { Evaluated, EvaluateArguments } from "./evaluatedCheckpoint.js";
 import { findEvaluated } from "./evaluatedCheckpoint.js";
@@ -32,7 +35,7 @@ export interface ExportArguments extends EvaluateArguments {
   readonly force: boolean;
 }
 
-const FORMATS = ["onnx", "safetensors"] as const;
+const FORMATS = ["onnx", "safetensors", "tfjs"] as const;
 const INPUT_DTYPES = ["float32", "int64", "bool"] as const satisfies readonly DType[];
 
 /** `ltrain export`: a trained module as a model that needs no ltrain. Gives the exit code. */
@@ -52,51 +55,88 @@ export async function runExport(args: ExportArguments, terminal: Terminal): Prom
     return runExtract({ ...all, ckpt: ckptPath, output, format, force, dryRun: false, json }, terminal);
   }
   const isPipe = output === STANDARD_OUTPUT;
-  if (isPipe && args.json) {
-    throw new LtrainError("usage.invalid", "--json and the model cannot both be on standard output", {
-      hint: "write the model to a file: -o model.onnx",
-    });
+  if (isPipe && (args.json || format === "tfjs")) {
+    const [what, name] =
+      format === "tfjs" ? ["a folder of files", "model.tfjs"] : ["--json and the model", "model.onnx"];
+    throw new LtrainError(
+      "usage.invalid",
+      `${what} cannot ${format === "tfjs" ? "be" : "both be"} on standard output`,
+      {
+        hint: `write the model under a name: -o ${name}`,
+      },
+    );
   }
   if (!isPipe && !args.force && (await statusOf(output)) !== undefined) {
     throw new LtrainError("output.refused", `${output} exists already`, {
       hint: "give another name with -o, or replace it with --force",
     });
   }
-  const model = await exportRun(evaluated, ckptPath, args);
-  if (isPipe) await standardOutput().write(model.bytes);
-  else await writeFileAtomically(output, (sink) => sink.write(model.bytes));
-  const { inputs, outputs, maxAbsDifference } = model;
+  const model =
+    format === "onnx"
+      ? await exportRun(evaluated, ckptPath, args, async (module, options) => {
+          const { bytes, ...rest } = await exportModel(module, options);
+          return { ...rest, files: new Map([[output, bytes]]) };
+        })
+      : await exportRun(evaluated, ckptPath, args, exportGraphModel);
+  const bytes = [...model.files.values()].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  if (format === "tfjs") await writeFolderAtomically(output, model.files, { replaces: "model.json" });
+  else {
+    for (const file of model.files.values()) {
+      if (isPipe) await standardOutput().write(file);
+      else await writeFileAtomically(output, (sink) => sink.write(file));
+    }
+  }
   if (args.json) {
-    const bytes = model.bytes.byteLength;
+    const { inputs, outputs, maxAbsDifference } = model;
     const found = {
       schema_version: 1,
       ckpt_path: ckptPath,
       output,
       format,
       bytes,
+      ...(format === "tfjs" && { files: [...model.files.keys()] }),
       inputs,
       outputs,
       max_abs_difference: maxAbsDifference,
     };
     terminal.stdout.write(`${jsonText(found)}\n`);
-  } else if (!args.quiet) terminal.stderr.write(`${describe(model, isPipe ? "standard output" : output).join("\n")}\n`);
+  } else if (!args.quiet) {
+    const name = isPipe ? "standard output" : format === "tfjs" ? `${output.replace(/\/+$/, "")}/` : output;
+    terminal.stderr.write(`${describe(model, format, `${display(name)} (${formatBytes(bytes)})`).join("\n")}\n`);
+  }
   return 0;
 }
 
-function describe(model: ExportedModel, output: string): string[] {
+/** What every format gives: its files by name, and how far its outputs were from the module's. */
+interface Exported extends ExportedPorts {
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly maxAbsDifference: number | null;
+}
+
+function describe(model: Exported, format: "onnx" | "tfjs", written: string): string[] {
   const port =
     (kind: string) =>
-    ({ name, dtype, shape }: ExportedModel["inputs"][number]): string =>
+    ({ name, dtype, shape }: Exported["inputs"][number]): string =>
       `${kind.padEnd(8)} ${name}: ${dtype} [${shape.join(", ")}]`;
+  const runtime = format === "onnx" ? "ONNX Runtime" : "TensorFlow.js";
+  const { maxAbsDifference, files } = model;
+  const count = files.size === 1 ? "" : `: model.json and ${files.size - 1} of weights`;
   return [
     ...model.inputs.map(port("input")),
     ...model.outputs.map(port("output")),
-    `checked  ONNX Runtime gives what the module gives, within ${model.maxAbsDifference.toExponential(1)}`,
-    `wrote    ${display(output)} (${formatBytes(model.bytes.byteLength)})`,
+    maxAbsDifference === null
+      ? "checked  not: `npm install @tensorflow/tfjs-converter@4.22` has TensorFlow.js run it and compare"
+      : `checked  ${runtime} gives what the module gives, within ${maxAbsDifference.toExponential(1)}`,
+    `wrote    ${written}${count}`,
   ];
 }
 
-async function exportRun({ resolved }: Evaluated, ckptPath: string, args: ExportArguments): Promise<ExportedModel> {
+async function exportRun(
+  { resolved }: Evaluated,
+  ckptPath: string,
+  args: ExportArguments,
+  write: (module: LightningModule, options: ExportOptions) => Promise<Exported>,
+): Promise<Exported> {
   try {
     const { module, datamodule } = instantiate({ ...resolved, loggers: [] }, {});
     const { checkpoint, close } = await loadCheckpoint(ckptPath);
@@ -110,7 +150,7 @@ async function exportRun({ resolved }: Evaluated, ckptPath: string, args: Export
     const batchSize = args.batchSize === undefined ? null : positive("--batch-size", args.batchSize);
     const given =
       args.inputShape === undefined ? await firstBatch(datamodule) : shaped(args.inputShape, args.inputDtype);
-    return await exportModel(module, {
+    return await write(module, {
       example: given,
       batchSize,
       ...(args.inputNames === undefined ? {} : { inputNames: args.inputNames.split(",") }),

@@ -31,7 +31,8 @@ export type Attributes = Readonly<Record<string, Attribute>>;
 /** One ONNX operator. An optional input that is not given is null. */
 export interface Node {
   readonly op: string;
-  readonly domain: "" | "com.microsoft";
+  /** "tensorflow": a convolution or pooling over NHWC, its filter HWIO, with the attributes that ONNX has for it. */
+  readonly domain: "" | "com.microsoft" | "tensorflow";
   readonly inputs: readonly (Value | null)[];
   readonly outputs: readonly Value[];
   readonly attributes: Attributes;

@@ -2,14 +2,18 @@ import { batchSizeOf, flattenBatch } from "../core/batch.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { Batch } from "../data/batch.js";
 import type { StepFunction } from "../engine/executor.js";
+import type { ExportedPorts, ExportParts } from "../engine/exportGraph.js";
 import type { OnnxExport } from "../engine/onnxExport.js";
 import { exportOnnx, runOnnx } from "../engine/onnxExport.js";
+import type { GraphModelExport } from "../engine/tensorflow/graphModel.js";
+import { exportGraphModel as exportGraphModelOf } from "../engine/tensorflow/graphModel.js";
 import { LtrainError } from "../errors.js";
 import { evalMode } from "../loops/evalMode.js";
 import { canPredict, predictionStep } from "../loops/predictionLoop.js";
 import { itemSize } from "../storage/dtype.js";
 import type { HostTensor } from "../storage/hostTensor.js";
 import { float32Values, numelOf } from "../storage/hostTensor.js";
+import { loadGraphModel } from "../tensor/graphModel.js";
 import type { Tensor } from "../tensor/tf.js";
 import { fromHost, toHost } from "../tensor/transfer.js";
 import type { Variable } from "../tensor/variable.js";
@@ -34,12 +38,48 @@ export interface ExportedModel extends OnnxExport {
 const RTOL = 1e-3;
 const ATOL = 1e-5;
 
+/** An exported graph model, and how far its outputs were from the module's own: null where nobody could run it. */
+export interface ExportedGraphModel extends GraphModelExport {
+  readonly maxAbsDifference: number | null;
+}
+
+/** Runs an exported model, by its own names. */
+type Run = (inputs: Readonly<Record<string, HostTensor>>) => Promise<Readonly<Record<string, HostTensor>>>;
+
 /**
  * A module's predictStep (or forward) in evaluation mode as an ONNX model, run by ONNX Runtime and compared with the
  * module itself, at two batch sizes where it takes any: torch.onnx.export with dynamic_axes. A model whose outputs are
  * others is not given.
  */
-export async function exportModel(module: LightningModule, options: ExportOptions): Promise<ExportedModel> {
+export function exportModel(module: LightningModule, options: ExportOptions): Promise<ExportedModel> {
+  return exportStep(module, options, async (parts, difference) => {
+    const model = await exportOnnx(parts);
+    return { ...model, maxAbsDifference: await difference(model, (inputs) => runOnnx(model.bytes, inputs)) };
+  });
+}
+
+/**
+ * The same as the files of a TensorFlow.js graph model, for tf.loadGraphModel in browsers and elsewhere; loaded and
+ * compared likewise where @tensorflow/tfjs-converter is installed.
+ */
+export function exportGraphModel(module: LightningModule, options: ExportOptions): Promise<ExportedGraphModel> {
+  return exportStep(module, options, async (parts, difference) => {
+    const model = await exportGraphModelOf(parts);
+    const loaded = await loadGraphModel(model.files);
+    if (loaded === null) return { ...model, maxAbsDifference: null };
+    try {
+      return { ...model, maxAbsDifference: await difference(model, loaded.run) };
+    } finally {
+      loaded.dispose();
+    }
+  });
+}
+
+async function exportStep<Model>(
+  module: LightningModule,
+  options: ExportOptions,
+  write: (parts: ExportParts, difference: (model: ExportedPorts, run: Run) => Promise<number>) => Promise<Model>,
+): Promise<Model> {
   const name = module.constructor.name;
   if (!canPredict(module)) {
     throw new LtrainError("config.invalid", `${name} has no predictStep and no forward`, {
@@ -50,18 +90,20 @@ export async function exportModel(module: LightningModule, options: ExportOption
   const restoreModes = evalMode(module);
   try {
     const step = predictionStep(module, flat.tree, () => undefined);
-    const model = await exportOnnx({
+    const parts: ExportParts = {
       step,
       inputs: flat.inputs,
       batchSize: options.batchSize ?? null,
       weightNames: new Map([...module.state()].map(([key, variable]): [Variable, string] => [variable, key])),
       nameOf: (kind, names) => namesOf(kind, names, kind === "input" ? options.inputNames : options.outputNames),
-    });
+    };
     const given = batchSizeOf(flat);
     const sizes = options.batchSize == null ? [given, given === 1 ? 3 : 1] : [options.batchSize];
-    let worst = 0;
-    for (const size of sizes) worst = Math.max(worst, await compare(step, model, flat.inputs, size, name));
-    return { ...model, maxAbsDifference: worst };
+    return await write(parts, async (model, run) => {
+      let worst = 0;
+      for (const size of sizes) worst = Math.max(worst, await compare(step, model, run, flat.inputs, size, name));
+      return worst;
+    });
   } finally {
     restoreModes();
   }
@@ -89,10 +131,11 @@ function namesOf(
   );
 }
 
-/** The largest difference between what ONNX Runtime and the module make of a batch of a size. */
+/** The largest difference between what the exported model and the module make of a batch of a size. */
 async function compare(
   step: StepFunction,
-  model: OnnxExport,
+  model: ExportedPorts,
+  run: Run,
   inputs: Readonly<Record<string, HostTensor>>,
   size: number,
   name: string,
@@ -104,7 +147,7 @@ async function compare(
     const tensor = batch[key];
     return tensor === undefined ? [] : [[called, tensor] as const];
   });
-  const theirs = await runOnnx(model.bytes, Object.fromEntries(feeds));
+  const theirs = await run(Object.fromEntries(feeds));
   let worst = 0;
   for (const [key, called] of model.outputNames) {
     const [a, b] = [own[key], theirs[called]];

@@ -5,8 +5,10 @@ import { loadCheckpoint } from "../../src/checkpoint/loadCheckpoint.js";
 import { run } from "../../src/cli/main.js";
 import { runOnnx } from "../../src/engine/onnxExport.js";
 import { recordingTerminal } from "../../src/io/console.js";
+import type { HostTensor } from "../../src/storage/hostTensor.js";
 import { float32Tensor, float32Values } from "../../src/storage/hostTensor.js";
 import { readTensor } from "../../src/storage/strided.js";
+import { loadGraphModel } from "../../src/tensor/graphModel.js";
 
 let folder = "";
 beforeAll(async () => {
@@ -108,5 +110,45 @@ test("safetensors are the state_dict's tensors, and a file that is there stays",
   expect(again.err).toContain(`${path} exists already`);
   const wrong = await ltrain("export", folder, "--format", "onx");
   expect(wrong.code).toBe(2);
-  expect(wrong.err).toContain('--format is onnx or safetensors, and got "onx"');
+  expect(wrong.err).toContain('--format is onnx or safetensors or tfjs, and got "onx"');
+});
+
+test("a folder for TensorFlow.js gives what the ONNX model gives, and is replaced only where it is one", async () => {
+  const path = join(folder, "web");
+  const { code, out } = await ltrain("export", folder, "--format", "tfjs", "-o", path, "--json");
+  expect(code).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({
+    schema_version: 1,
+    format: "tfjs",
+    output: path,
+    files: ["model.json", "group1-shard1of1.bin"],
+    inputs: [{ name: "input", dtype: "float32", shape: ["batch", 2] }],
+    outputs: [{ name: "output", dtype: "float32", shape: ["batch", 3] }],
+  });
+  expect((await readdir(path)).sort()).toEqual(["group1-shard1of1.bin", "model.json"]);
+  const names = await readdir(path);
+  const files = new Map<string, Uint8Array>();
+  for (const name of names) files.set(name, new Uint8Array(await readFile(join(path, name))));
+  const loaded = await loadGraphModel(files);
+  const onnx = join(folder, "same.onnx");
+  expect((await ltrain("export", folder, "-o", onnx)).code).toBe(0);
+  const input = float32Tensor(Float32Array.of(0.3, -1, 2, 4, 0, 0.5), [3, 2]);
+  const [theirs, ours] = [await loaded?.run({ input }), await runOnnx(new Uint8Array(await readFile(onnx)), { input })];
+  loaded?.dispose();
+  const values = (host: HostTensor | undefined): number[] => (host === undefined ? [] : [...float32Values(host)]);
+  expect(values(theirs?.["output"]).length).toBe(9);
+  values(ours["output"]).forEach((value, i) => {
+    expect(values(theirs?.["output"])[i]).toBeCloseTo(value, 5);
+  });
+  expect((await ltrain("export", folder, "--format", "tfjs", "-o", path)).code).toBe(5);
+  const forced = await ltrain("export", folder, "--format", "tfjs", "-o", path, "--force");
+  expect(forced.code).toBe(0);
+  expect(forced.err).toContain("checked  TensorFlow.js gives what the module gives, within ");
+  const other = await ltrain("export", folder, "--format", "tfjs", "-o", join(folder, "lightning_logs"), "--force");
+  expect(other.code).toBe(5);
+  expect(other.err).toContain("is there already, and is no folder with a model.json to replace");
+  expect(await readdir(join(folder, "lightning_logs"))).toContain("version_0");
+  const piped = await ltrain("export", folder, "--format", "tfjs", "-o", "-");
+  expect(piped.err).toContain("a folder of files cannot be on standard output");
+  expect((await readdir(folder)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
 });

@@ -10,6 +10,7 @@ import type { HostTensor } from "../../src/storage/hostTensor.js";
 import { numelOf } from "../../src/storage/hostTensor.js";
 import type { Tensor } from "../../src/tensor/tf.js";
 import { tf } from "../../src/tensor/tf.js";
+import { runAsGraphModel } from "./asGraphModel.js";
 import { numbers } from "./autoencoder.js";
 import { EagerReference, tensorOf } from "./eager.js";
 import { enginesHere } from "./engines.js";
@@ -70,11 +71,37 @@ export async function expectSameAsEager(
     }
   }
   const eager = (await EagerReference.of([])).run(step, inputs);
+  if (target.kind === "cpu") await expectSameAsGraphModel(formulas, inputs, eager, tolerance);
   await expectSame(await ortExecutor({ target, threads: 1 }), step, inputs, eager, tolerance);
   if (!isTensorflowHere || !onTensorflow) return;
   const tensorflow = await tensorflowExecutor();
   await expectSame(tensorflow, step, inputs, eager, tolerance);
   expect(tensorflow.whyOpByOp).toBeUndefined();
+}
+
+/** What TensorFlow.js has no kernels for, by formula: `ltrain export --format tfjs` refuses it. */
+export const refusedByGraphModels = new Map<string, string>();
+
+/** So many of the inputs that a property draws are tried as a graph model too: what differs with them is few shapes. */
+const GRAPH_MODEL_RUNS = 3;
+const graphModelRuns = new Map<string, number>();
+
+async function expectSameAsGraphModel(
+  formulas: Readonly<Record<string, Formula>>,
+  inputs: Readonly<Record<string, HostTensor>>,
+  expected: Readonly<Record<string, ArrayLike<number>>>,
+  tolerance: Tolerance,
+): Promise<void> {
+  const key = Object.keys(formulas).join();
+  const run = graphModelRuns.get(key) ?? 0;
+  graphModelRuns.set(key, run + 1);
+  if (run >= GRAPH_MODEL_RUNS) return;
+  for (const [name, formula] of Object.entries(formulas)) {
+    if (refusedByGraphModels.has(name)) continue;
+    const results = await runAsGraphModel((tensors) => ({ [name]: formula(tensors) }), inputs);
+    if (typeof results === "string") refusedByGraphModels.set(name, results);
+    else expectClose(`${name} as a graph model`, results[name] ?? [], expected[name] ?? [], tolerance);
+  }
 }
 
 /** Expect that every kernel of a table has been compared by now, and its derivative where it has one. */

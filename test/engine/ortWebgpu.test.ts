@@ -29,10 +29,10 @@ onWebgpu("memory does not grow from step to step, whether losses are read or not
     for (let t = from; t < to; t += 1) (await step.run(stepInputs(t, 8, 20))).dispose();
     return process.memoryUsage().rss / 1e6;
   };
-  const before = await steps(1, 100);
-  const after = await steps(100, 300);
-  // 131 operators a step: what was not given back came to 130 kB a step, 26 MB here.
-  expect(after - before).toBeLessThan(13);
+  const before = await steps(1, 200);
+  const after = await steps(200, 800);
+  // 131 operators a step: what was not given back came to 130 kB a step, 78 MB here; the process itself grows by 10 to 15.
+  expect(after - before).toBeLessThan(39);
   await executor.dispose();
 });
 

@@ -21,7 +21,7 @@ const PASSES: readonly Pass[] = [
   foldConstants,
   removeIdentities,
   sinkBroadcasts,
-  cancelTransposes,
+  (graph) => cancelTransposes(graph),
 ];
 
 /** Each round may open the way for the next; after this many a graph is done or is going in circles. */

@@ -5,11 +5,12 @@ import { isElementwise } from "./elementwise.js";
 import { rewrite } from "./rewrite.js";
 
 /**
- * Let transposes meet and cancel: two become one, the identity goes, one that moves only axes of size 1 is a reshape,
- * and one above an elementwise operator moves below it, towards the transpose that takes it back.
+ * Let transposes meet and cancel: two become one, the identity goes, one that moves only axes of size 1 is a reshape
+ * (where shapes stay what they are), and one above an elementwise operator moves below it, towards the transpose that
+ * takes it back.
  */
-export function cancelTransposes(graph: Graph): Graph {
-  return rewrite(graph, (node, b) => (node.op === "Transpose" ? join(node, b) : sink(node, b)));
+export function cancelTransposes(graph: Graph, { fixedShapes = true } = {}): Graph {
+  return rewrite(graph, (node, b) => (node.op === "Transpose" ? join(node, b, fixedShapes) : sink(node, b)));
 }
 
 /** The permutation of a Transpose. */
@@ -18,7 +19,7 @@ export function permOf(node: Node | undefined): readonly number[] | undefined {
   return perm?.kind === "ints" ? perm.value : undefined;
 }
 
-function join(node: Node, b: GraphBuilder): readonly Value[] | undefined {
+function join(node: Node, b: GraphBuilder, fixedShapes: boolean): readonly Value[] | undefined {
   const perm = permOf(node);
   const [x] = node.inputs;
   const [result] = node.outputs;
@@ -31,6 +32,7 @@ function join(node: Node, b: GraphBuilder): readonly Value[] | undefined {
     const both = perm.map((axis) => inner[axis] ?? 0);
     return [both.every((axis, i) => axis === i) ? source : b.transpose(source, both)];
   }
+  if (!fixedShapes) return undefined;
   const moved = perm.filter((axis) => x.shape[axis] !== 1);
   if (moved.every((axis, i) => i === 0 || axis > (moved[i - 1] ?? 0))) return [b.reshape(x, result.shape)];
   return undefined;

@@ -25,7 +25,7 @@ export interface GraphNode {
 export const TAG = "serve";
 
 /** TensorFlow 2.9 wrote graphs of this version; newer ones read it. */
-const PRODUCER = 1087;
+export const PRODUCER = 1087;
 
 /** A SavedModel that holds a graph and no variables' values. */
 export function savedModel(nodes: readonly GraphNode[]): Uint8Array {

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { REDUCTION } from "../../../src/engine/lowering/reduction.js";
 import { tf } from "../../../src/tensor/tf.js";
 import type { Formula } from "../compare.js";
-import { booleans, expectAllTried, expectSameAsEager, floats, integers } from "../compare.js";
-import { runs } from "../target.js";
+import { booleans, refusedByGraphModels, expectAllTried, expectSameAsEager, floats, integers } from "../compare.js";
+import { runs, target } from "../target.js";
 
 /** A shape and some of its axes. */
 const reductions = fc
@@ -102,4 +102,8 @@ test("counting, searching and sorting agree with eager tfjs", async () => {
 
 test("every kernel of this table has been compared", () => {
   expectAllTried(REDUCTION);
+});
+
+test("TensorFlow.js runs them as a graph model, but for what the export refuses", () => {
+  if (target.kind === "cpu") expect([...refusedByGraphModels.keys()]).toEqual([]);
 });
