@@ -126,9 +126,13 @@ function describe(model: Exported, format: "onnx" | "tfjs", written: string): st
     ...model.outputs.map(port("output")),
     maxAbsDifference === null
       ? "checked  not: `npm install @tensorflow/tfjs-converter@4.22` has TensorFlow.js run it and compare"
-      : `checked  ${runtime} gives what the module gives, within ${maxAbsDifference.toExponential(1)}`,
+      : `checked  ${runtime} gives what the module gives, ${closeness(maxAbsDifference)}`,
     `wrote    ${written}${count}`,
   ];
+}
+
+function closeness(difference: number): string {
+  return difference === 0 ? "to the last digit" : `within ${difference.toExponential(1)}`;
 }
 
 async function exportRun(
