@@ -96,6 +96,11 @@ export class StochasticWeightAveraging extends Callback {
     this.#restored = null;
   }
 
+  /** The one in which batch norms gather the statistics of the average. */
+  override addedEpochs(module: LightningModule): number {
+    return new NormUpdate(module).isEmpty ? 0 : 1;
+  }
+
   override async onFitStart(trainer: TrainerState, module: LightningModule): Promise<void> {
     const fitLoop = loopOf(trainer);
     this.#check(fitLoop, module);
@@ -106,7 +111,7 @@ export class StochasticWeightAveraging extends Callback {
     const norms = new NormUpdate(module);
     if (!norms.isEmpty && maxEpochs !== -1) {
       this.#norms = norms;
-      fitLoop.maxEpochs = maxEpochs + 1;
+      fitLoop.maxEpochs = maxEpochs + this.addedEpochs(module);
     }
     await this.#weights.begin(trainer.executor, module);
     await this.#restoreWeights(trainer, module);

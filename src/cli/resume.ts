@@ -10,6 +10,7 @@ import type { CheckpointStart } from "./checkpointConfig.js";
 import { configOfCheckpoint, readCheckpointStart } from "./checkpointConfig.js";
 import { moreOf, runFit } from "./fit.js";
 import { writeEvent } from "./jsonEvents.js";
+import { isFinished } from "./reachedLimits.js";
 import { newestRunRoot } from "./runRoot.js";
 import { planText } from "./planText.js";
 import { jsonText } from "./printable.js";
@@ -46,11 +47,11 @@ export async function runResume(args: ResumeArguments, terminal: Terminal): Prom
   };
   const runFolder = start.config === null ? undefined : ownRunFolder(start.path, resolved.config, start.config);
   if (args.plan === true) {
-    const isDone = isFinished(start, resolved.config);
+    const isDone = isFinished(start, resolved);
     return showPlan({ found, start, resolved, runFolder, isFinished: isDone }, args, terminal);
   }
   if (start.config !== null) tellChanges(start.config, resolved.config, say);
-  if (isFinished(start, resolved.config)) {
+  if (isFinished(start, resolved)) {
     tellFinished(start, resolved.config, args, terminal);
     return 0;
   }
@@ -87,13 +88,6 @@ function tellChanges(before: Readonly<Record<string, unknown>>, after: Config, s
   if (changes.some(({ key }) => /^(model|optimizer|lr_scheduler)\.init_args\./.test(key))) {
     say("note: optimizer and scheduler state, learning rates included, are restored from the checkpoint");
   }
-}
-
-/** Whether the limits of the config are reached already. */
-function isFinished(start: CheckpointStart, config: Config): boolean {
-  const { max_epochs: maxEpochs, max_steps: maxSteps } = config.trainer;
-  if (typeof maxSteps === "number" && maxSteps > -1 && start.globalStep >= maxSteps) return true;
-  return typeof maxEpochs === "number" && maxEpochs > -1 && start.epochs >= maxEpochs;
 }
 
 function tellFinished(start: CheckpointStart, config: Config, args: ResumeArguments, terminal: Terminal): void {

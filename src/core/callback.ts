@@ -31,6 +31,8 @@ export abstract class Callback {
   }
   /** Batches whose gradients make one optimizer step in an epoch, from a callback that decides it. */
   accumulateGradBatches?(epoch: number): number;
+  /** Epochs in which it keeps the run going beyond max_epochs. */
+  addedEpochs?(module: LightningModule): number;
   /** State for the checkpoint; null (Lightning: an empty dict) leaves no entry. */
   stateDict(): PyDict | null {
     return null;
