@@ -1,11 +1,11 @@
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { pythonFloat } from "../pickle/pythonFloat.js";
+import type { Checkpoint } from "../checkpoint/checkpoint.js";
 import { Callback } from "../core/callback.js";
 import type { ExpectedCheckpoints, TrainerState } from "../core/trainerState.js";
 import { resolvePath } from "../io/resolvePath.js";
-import { removeStaleTemporaries } from "../io/staleTemporaries.js";
-import { listFolder } from "../io/textFile.js";
 import type { PyDict } from "../pickle/values.js";
+import { enterFolder } from "./checkpointFolder.js";
 import { checkpointPath } from "./checkpointPath.js";
 import { modelCheckpointKey } from "./modelCheckpointKey.js";
 import { checkOptions, resolveTriggers } from "./modelCheckpointOptions.js";
@@ -13,7 +13,8 @@ import type { ModelCheckpointOptions } from "./modelCheckpointOptions.js";
 import { dumpState, parseState } from "./modelCheckpointState.js";
 import { tellMissingMonitor } from "./missingMonitor.js";
 import { OwnFiles } from "./ownFiles.js";
-import { liesIn, relocateState } from "./relocateState.js";
+import { isOwnRun } from "./ownRun.js";
+import { relocateState } from "./relocateState.js";
 import type { SavePlan } from "./savePlan.js";
 import { SaveRhythm } from "./saveRhythm.js";
 import { TopScores } from "./topScores.js";
@@ -38,6 +39,7 @@ export class ModelCheckpoint extends Callback {
   #bestCopied = "";
   #lastStepSaved = 0; // nothing to save before a step was taken
   #isDeferred = false;
+  #isOwnRun = true;
   #hasValidated = false;
 
   constructor(options: ModelCheckpointOptions = {}) {
@@ -72,17 +74,14 @@ export class ModelCheckpoint extends Callback {
     return this.#dirpath;
   }
 
-  /** Whether a failure makes it save where training stood. */
+  /** Whether a failure makes it save where training stood, so that it can be resumed there. */
   get savesOnException(): boolean {
-    return this.#options.saveOnException === true;
+    return this.#options.saveOnException === true && this.#options.saveWeightsOnly !== true;
   }
 
   override get stateKey(): string {
-    return modelCheckpointKey(this.constructor.name, {
-      monitor: this.monitor,
-      mode: this.#top.mode,
-      ...this.#rhythm.triggers,
-    });
+    const { monitor } = this;
+    return modelCheckpointKey(this.constructor.name, { monitor, mode: this.#top.mode, ...this.#rhythm.triggers });
   }
 
   override stateDict(): PyDict {
@@ -104,32 +103,29 @@ export class ModelCheckpoint extends Callback {
     });
   }
 
-  /** Another folder's files count among the best, and are never removed. */
+  override async onLoadCheckpoint(trainer: TrainerState, _module: unknown, checkpoint: Checkpoint): Promise<void> {
+    this.#isOwnRun = await isOwnRun(trainer, this.#dirpath ?? "", checkpoint);
+  }
+
+  /** The files of another folder, and of the run whose copy this is, count among the best and are never removed. */
   override async loadStateDict(state: PyDict): Promise<void> {
     const known = await relocateState(await parseState(state), this.#dirpath ?? "");
     this.#bestPath = known.best_model_path ?? "";
     this.#bestScore = known.best_model_score ?? null;
     this.#currentScore = known.current_score ?? null;
-    this.#top.kthPath = known.kth_best_model_path ?? "";
-    this.#top.kthValue = known.kth_value ?? this.#top.worstPossible;
+    this.#top.restore(known.best_k_models ?? new Map(), known.kth_best_model_path, known.kth_value);
     this.#lastPath = known.last_model_path ?? "";
     this.#bestCopy = known.best_copy_path ?? "";
     this.#bestCopied = this.#bestCopy === "" ? "" : this.#bestPath;
-    this.#top.scores.clear();
-    for (const [path, score] of known.best_k_models ?? []) this.#top.scores.set(path, score);
-    for (const path of [...this.#top.scores.keys(), this.#bestPath, this.#bestCopy, this.#lastPath])
-      if (liesIn(this.#dirpath ?? "", path)) this.#own.inherit(path);
+    const written = [...this.#top.scores.keys(), this.#bestPath, this.#bestCopy, this.#lastPath];
+    if (this.#isOwnRun) this.#own.inherit(written, this.#dirpath ?? "");
   }
 
   override async setup(trainer: TrainerState): Promise<void> {
     const given = this.#options.dirpath ?? null;
     this.#dirpath = given === null ? join(trainer.logDir, "checkpoints") : await resolvePath(given);
-    const isResumedHere = trainer.ckptPath !== null && resolve(trainer.ckptPath, "..") === resolve(this.#dirpath);
-    if (trainer.stage === "fit" && !trainer.fastDevRun) await removeStaleTemporaries(this.#dirpath, ".ckpt");
-    if (trainer.stage !== "fit" || this.#top.limit === 0 || trainer.fastDevRun || isResumedHere) return;
-    if ((await listFolder(this.#dirpath)).length > 0) {
-      trainer.warn(`checkpoint folder ${this.#dirpath} exists and is not empty`);
-    }
+    if (trainer.stage === "fit" && !trainer.fastDevRun)
+      await enterFolder(trainer, this.#dirpath, this.#top.limit !== 0);
   }
 
   override onTrainStart(): void {
@@ -247,7 +243,7 @@ export class ModelCheckpoint extends Callback {
   /** `last.ckpt`: a file of its own with its own path in its state, as Lightning's; as "link" the file that is saved. */
   async #planLast(trainer: TrainerState, plan: SavePlan | null): Promise<SavePlan> {
     await trainer.settleCheckpoints();
-    const path = await this.#freePath(trainer, "last", this.#lastPath);
+    const path = await this.#freePath(trainer, "last", this.#lastPath, plan?.path);
     const retired = [...(plan?.retired ?? []), ...(await this.#retire(trainer, this.#lastPath, path))];
     if (plan !== null && this.#options.saveLast !== "link") return { ...plan, retired, last: path };
     this.#lastPath = path;
@@ -258,8 +254,9 @@ export class ModelCheckpoint extends Callback {
   /** `best.ckpt` beside the best, when that is another one now. */
   async #withBest(trainer: TrainerState, plan: SavePlan): Promise<SavePlan> {
     const { saveBest = false } = this.#options;
-    if (saveBest === false || this.#bestPath === this.#bestCopied) return plan;
-    const path = await this.#freePath(trainer, "best", this.#bestCopy);
+    const isCopied = this.#bestPath === this.#bestCopied && this.#bestPath !== plan.path;
+    if (saveBest === false || isCopied) return plan;
+    const path = await this.#freePath(trainer, "best", this.#bestCopy, plan.path);
     const retired = [...(plan.retired ?? []), ...(await this.#retire(trainer, this.#bestCopy, path))];
     this.#bestCopied = this.#bestPath;
     this.#bestCopy = path;
@@ -283,9 +280,11 @@ export class ModelCheckpoint extends Callback {
     return this.#own.retire(path, saved, this.#dirpath, trainer);
   }
 
-  #freePath(trainer: TrainerState, template: string | null, replaced: string): Promise<string> {
+  /** `taken` is the name of another file of the same save, which is not there yet. */
+  #freePath(trainer: TrainerState, template: string | null, old: string, taken = ""): Promise<string> {
     const { autoInsertMetricName: insertNames = true, enableVersionCounter: countsVersions = true } = this.#options;
-    return checkpointPath(trainer, { folder: this.#dirpath, template, insertNames, countsVersions, replaced });
+    const replaced = this.#own.has(old) ? old : "";
+    return checkpointPath(trainer, { folder: this.#dirpath, template, insertNames, countsVersions, replaced, taken });
   }
 
   #mayNotSave(trainer: TrainerState): boolean {

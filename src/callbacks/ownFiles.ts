@@ -31,9 +31,13 @@ export class OwnFiles {
     this.#files.set(path, true);
   }
 
-  /** A file of an earlier part of the run. */
-  inherit(path: string): void {
-    if (path !== "") this.#files.set(path, true);
+  /** Files of an earlier part of the run: those that lie in its folder. */
+  inherit(paths: readonly string[], folder: string): void {
+    for (const path of paths) if (path !== "" && liesIn(folder, path)) this.#files.set(path, true);
+  }
+
+  has(path: string): boolean {
+    return this.#files.has(path);
   }
 
   /**

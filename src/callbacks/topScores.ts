@@ -16,6 +16,14 @@ export class TopScores {
     this.kthValue = this.worstPossible;
   }
 
+  /** Go on with what was kept before. */
+  restore(kept: ReadonlyMap<string, number>, kthPath = "", kthValue = this.worstPossible): void {
+    this.kthPath = kthPath;
+    this.kthValue = kthValue;
+    this.scores.clear();
+    for (const [path, score] of kept) this.scores.set(path, score);
+  }
+
   /** Forget the worst where there is no room for one more; gives its path, "" where there is. */
   makeRoom(): string {
     const leaving = this.limit > 0 && this.isFull ? (this.worst?.path ?? "") : "";

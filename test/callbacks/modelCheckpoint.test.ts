@@ -4,11 +4,12 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { ModelCheckpoint } from "../../src/callbacks/modelCheckpoint.js";
 import type { ModelCheckpointOptions } from "../../src/callbacks/modelCheckpointOptions.js";
+import { emptyCheckpoint } from "../../src/checkpoint/checkpoint.js";
 import { PyDict } from "../../src/pickle/values.js";
 import type { PyValue } from "../../src/pickle/values.js";
 import { pythonFloat } from "../../src/pickle/pythonFloat.js";
 import { StoredTensor, storedTensor } from "../../src/storage/storedTensor.js";
-import { fakeTrainer } from "./fakeTrainer.js";
+import { fakeTrainer, NO_MODULE } from "./fakeTrainer.js";
 import type { FakeTrainer } from "./fakeTrainer.js";
 
 interface Seen {
@@ -205,6 +206,68 @@ test("the checkpoint a run was resumed from is never removed, by whatever name i
   trainer.currentEpoch = 1;
   await runEpoch(second, trainer, {});
   expect(await filesIn(root)).toEqual({ "epoch=0-step=4.ckpt": 4, "epoch=1-step=8.ckpt": 8 });
+});
+
+// Lightning 2.6.6 with filename="last", save_last=True ends with last.ckpt as the best and last-v1.ckpt as the last.
+test("a file name that last.ckpt or best.ckpt would have too is another file", async () => {
+  for (const name of ["last", "best"]) {
+    const dirpath = join(root, name);
+    const checkpoint = new ModelCheckpoint({ dirpath, filename: name, saveLast: true, saveBest: true });
+    const trainer = savingTrainer();
+    await checkpoint.setup(trainer);
+    for (const epoch of [0, 1, 2]) {
+      trainer.currentEpoch = epoch;
+      await runEpoch(checkpoint, trainer, {});
+    }
+    expect(checkpoint.bestModelPath).toBe(join(dirpath, `${name}.ckpt`));
+    expect(checkpoint.lastModelPath).toBe(join(dirpath, name === "last" ? "last-v1.ckpt" : "last.ckpt"));
+    const others = name === "last" ? ["best.ckpt", "last-v1.ckpt"] : ["best-v1.ckpt", "last.ckpt"];
+    expect(await filesIn(dirpath)).toEqual({ [`${name}.ckpt`]: 12, [others[0] ?? ""]: 12, [others[1] ?? ""]: 12 });
+  }
+});
+
+test("a run that goes on from a copy of a checkpoint leaves the original's files alone, also in the same folder", async () => {
+  const options: ModelCheckpointOptions = { dirpath: root, filename: "best", saveLast: true, saveBest: true };
+  const first = new ModelCheckpoint(options);
+  const trainer = savingTrainer();
+  await first.setup(trainer);
+  await runEpoch(first, trainer, {});
+  const before = { "best.ckpt": 4, "best-v1.ckpt": 4, "last.ckpt": 4 };
+  expect(await filesIn(root)).toEqual(before);
+
+  const elsewhere = await realpath(await mkdtemp(join(tmpdir(), "ltrain-copy-")));
+  trainer.ckptPath = join(elsewhere, "copy.ckpt");
+  await copyFile(join(root, "last.ckpt"), trainer.ckptPath);
+  const second = new ModelCheckpoint(options);
+  await second.setup(trainer);
+  await second.onLoadCheckpoint(trainer, NO_MODULE, emptyCheckpoint());
+  await second.loadStateDict(first.stateDict());
+  for (const epoch of [1, 2]) {
+    trainer.currentEpoch = epoch;
+    await runEpoch(second, trainer, {});
+  }
+  expect(await filesIn(root)).toMatchObject(before);
+  expect(second.spareCheckpoint(trainer)).toBeNull();
+  expect(second.lastModelPath).toBe(join(root, "last-v1.ckpt"));
+  await rm(elsewhere, { recursive: true });
+});
+
+test("of two folders of one run both are the run's own, whichever the checkpoint lies in", async () => {
+  const options = { dirpath: root, monitor: "val_loss" };
+  const first = new ModelCheckpoint(options);
+  const logger = { logDir: join(root, "logs") } as unknown as FakeTrainer["loggers"][number];
+  const trainer = savingTrainer({ loggers: [logger] });
+  await first.setup(trainer);
+  await runEpoch(first, trainer, { val_loss: "0.5" });
+  trainer.ckptPath = join(root, "..", "of-the-other-callback", "last.ckpt");
+  const second = new ModelCheckpoint(options);
+  await second.setup(trainer);
+  const ltrain = PyDict.from({ log_dir: join(root, "logs") });
+  await second.onLoadCheckpoint(trainer, NO_MODULE, { ...emptyCheckpoint(), ltrain });
+  await second.loadStateDict(first.stateDict());
+  trainer.currentEpoch = 1;
+  await runEpoch(second, trainer, { val_loss: "0.4" });
+  expect(await filesIn(root)).toEqual({ "epoch=1-step=8.ckpt": 8 });
 });
 
 test("the state of another folder brings its best path along, and none of its files is removed", async () => {

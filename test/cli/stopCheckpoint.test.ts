@@ -98,3 +98,10 @@ test("save_on_exception saves under the ModelCheckpoint's own name, and the run 
     expect(error).toMatchObject({ code: "user.failed" });
     expect(names.sort()).toEqual(["last.ckpt", "mine-step=3.ckpt"]);
   }));
+
+test("save_on_exception of weights alone is not what a run can go on from: it saves the rest too", () =>
+  inTemporaryFolder(async (folder) => {
+    const options = { ...RARELY, saveOnException: true, filename: "mine", saveWeightsOnly: true };
+    const { names } = await train(folder, options, { others: [failing(3, new Error("as was wished"))] });
+    expect(names.sort()).toEqual(["epoch=1-step=3.ckpt", "mine.ckpt"]);
+  }));
