@@ -334,6 +334,15 @@ test("README's table names every exit code that an error can have", () => {
   expect(new Set(table.map(Number))).toEqual(new Set([0, ...Object.values(ERROR_CODES), 70, 75, 130, 143]));
 });
 
+test("docs/exit-codes.md names every error code with its exit code, and every exit code", () => {
+  const page = readFileSync(new URL("../docs/exit-codes.md", import.meta.url), "utf8");
+  const codes = [...page.matchAll(/^\| `([\w.]+)` +\| (\d+) +\|/gm)].map(([, code = "", exit]) => [code, Number(exit)]);
+  expect(Object.fromEntries(codes)).toEqual({ ...ERROR_CODES, "internal.unexpected": 70 });
+  expect(codes).toHaveLength(Object.keys(ERROR_CODES).length + 1);
+  const exits = [...page.matchAll(/^\| (\d+) +\|/gm)].map(([, exit]) => Number(exit));
+  expect(new Set(exits)).toEqual(new Set([0, ...Object.values(ERROR_CODES), 70, 75, 130, 143]));
+});
+
 test("the package depends on exactly these packages", () => {
   expect(Object.keys(packageJson.dependencies)).toEqual([
     "@tensorflow/tfjs-backend-cpu",

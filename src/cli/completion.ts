@@ -3,6 +3,13 @@ import { TRAINER_KEYS } from "../config/trainerOptions.js";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { nearest } from "../nearest.js";
+import { jsonDocument } from "./jsonWriter.js";
+
+/** What `completion` was asked for. */
+export interface CompletionOptions {
+  readonly shell: string;
+  readonly json: boolean;
+}
 
 /** One command as a shell completes it. */
 interface Completed {
@@ -32,7 +39,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
 const SHELLS = { bash, zsh, fish } as const;
 
 /** `ltrain completion SHELL`: the script that makes a shell complete commands, options and the trainer's keys. */
-export function runCompletion(shell: string, program: Command, terminal: Terminal): number {
+export function runCompletion({ shell, json }: CompletionOptions, program: Command, terminal: Terminal): number {
   if (!Object.hasOwn(SHELLS, shell)) {
     const near = nearest(shell, Object.keys(SHELLS));
     throw new LtrainError("usage.invalid", `there is no completion for "${shell}"`, {
@@ -40,7 +47,8 @@ export function runCompletion(shell: string, program: Command, terminal: Termina
     });
   }
   const commands = program.commands.map((command) => completed(command, program));
-  terminal.stdout.write(SHELLS[shell as keyof typeof SHELLS](commands));
+  const script = SHELLS[shell as keyof typeof SHELLS](commands);
+  terminal.stdout.write(json ? jsonDocument({ shell, script }) : script);
   return 0;
 }
 

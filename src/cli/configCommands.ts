@@ -5,10 +5,12 @@ import type { Terminal } from "../io/console.js";
 export function addSchema(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
   program
     .command("schema")
-    .description("print the JSON Schema of a config: every key and built-in class, with defaults and docs")
-    .action(async () => {
+    .description("print the JSON Schema of a config, or of what a command prints under --json (docs/json.md)")
+    .argument("[name]", "config, or an output: train, inspect, verify, ...", "config")
+    .option("--json", "as without it: a schema is JSON", false)
+    .action(async (name: string) => {
       const { runSchema } = await import("./schema.js");
-      done(runSchema(terminal));
+      done(runSchema(name, terminal));
     });
 }
 
@@ -36,8 +38,9 @@ export function addCompletion(
     .command("completion")
     .description("print the script by which bash, zsh or fish complete ltrain's commands and options")
     .argument("<shell>", "bash, zsh or fish")
-    .action(async (shell: string) => {
+    .option("--json", "the script as a member of one JSON object", false)
+    .action(async (shell: string, { json }: { readonly json: boolean }) => {
       const { runCompletion } = await import("./completion.js");
-      done(runCompletion(shell, whole(), terminal));
+      done(runCompletion({ shell, json }, whole(), terminal));
     });
 }

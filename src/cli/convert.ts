@@ -18,7 +18,8 @@ import { StoredTensor } from "../storage/storedTensor.js";
 import { locateCheckpoint } from "./locate.js";
 import type { OutputFile } from "./outputFile.js";
 import { chooseOutput } from "./outputFile.js";
-import { jsonText, printable } from "./printable.js";
+import { jsonDocument } from "./jsonWriter.js";
+import { printable } from "./printable.js";
 import { tellTo } from "./rewriteReport.js";
 import { formatBytes, plural } from "./units.js";
 import type { Payload } from "./writeOutput.js";
@@ -143,7 +144,7 @@ function report({ options, file, output, converted }: Done, terminal: Terminal):
   if (options.json) {
     const { path: input, format: from } = file;
     const made = { input, from, output: output.path, format: output.format, dry_run: options.dryRun };
-    stream.write(`${jsonText({ ...made, tensors: tensors.size, bytes, lost: losses }, 2)}\n`);
+    stream.write(jsonDocument({ ...made, tensors: tensors.size, bytes, lost: losses }, 2));
     return;
   }
   const verb = options.dryRun ? "would write" : "wrote";

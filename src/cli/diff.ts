@@ -10,7 +10,8 @@ import { ByteProgress } from "./byteProgress.js";
 import { diffJson } from "./diffJson.js";
 import { diffText } from "./diffText.js";
 import { locateCheckpoint } from "./locate.js";
-import { jsonText, printable } from "./printable.js";
+import { jsonDocument } from "./jsonWriter.js";
+import { printable } from "./printable.js";
 import { plural } from "./units.js";
 
 /** What `ltrain diff` was asked for. */
@@ -38,7 +39,7 @@ export async function runDiff(options: DiffCommandOptions, terminal: Terminal): 
   try {
     const diff = await compare(left, right, options, terminal);
     const names = { a: label ?? left.path, b: label ?? right.path };
-    if (options.json) terminal.stdout.write(`${jsonText(diffJson(diff, left, right), 2)}\n`);
+    if (options.json) terminal.stdout.write(jsonDocument(diffJson(diff, left, right), 2));
     else if (!isEqual(diff)) terminal.stdout.write(`${await diffText(diff, names, options, terminal.stdout)}\n`);
     if (options.map !== undefined) await writeMap(options.map, diff, terminal);
     // git takes any other code of an external diff for a crash.

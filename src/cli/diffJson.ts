@@ -5,7 +5,7 @@ import { jsonNumber } from "../checkpoint/jsonValue.js";
 import type { OpenedFile } from "../checkpoint/openCheckpoint.js";
 
 /** What `ltrain diff --json` prints. The members are public: new ones may come, these stay. */
-export function diffJson(diff: CheckpointDiff, a: OpenedFile, b: OpenedFile): JsonValue {
+export function diffJson(diff: CheckpointDiff, a: OpenedFile, b: OpenedFile): Readonly<Record<string, JsonValue>> {
   return {
     equal: isEqual(diff),
     a: { path: a.path, format: a.format, bytes: a.byteLength },

@@ -2,7 +2,8 @@ import { arch, cpus, platform, release, totalmem } from "node:os";
 import type { Diagnosis, EngineReport } from "../engine/diagnose.js";
 import { ERROR_CODES } from "../errors.js";
 import type { Terminal } from "../io/console.js";
-import { jsonText, printable } from "./printable.js";
+import { jsonDocument } from "./jsonWriter.js";
+import { printable } from "./printable.js";
 import { renderTable } from "./table.js";
 
 /** What `ltrain doctor` was asked for. */
@@ -22,8 +23,9 @@ export async function runDoctor({ json, version }: DoctorOptions, terminal: Term
     cpu: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}`,
     memoryBytes: totalmem(),
   };
-  const text = json ? jsonText({ ...machine, ...diagnosis }, 2) : await describe(machine, diagnosis, terminal);
-  terminal.stdout.write(`${text}\n`);
+  terminal.stdout.write(
+    json ? jsonDocument(doctorJson(machine, diagnosis), 2) : `${await describe(machine, diagnosis, terminal)}\n`,
+  );
   const works = diagnosis.engines.some(({ engine, usable }) => engine === "onnxruntime" && usable);
   return works ? 0 : ERROR_CODES["engine.unavailable"];
 }
@@ -47,6 +49,16 @@ interface Machine {
   readonly platform: string;
   readonly cpu: string;
   readonly memoryBytes: number;
+}
+
+function doctorJson({ memoryBytes, ...machine }: Machine, { withoutGpu, engines, versions }: Diagnosis): object {
+  return {
+    ...machine,
+    memory_bytes: memoryBytes,
+    versions,
+    without_gpu: withoutGpu,
+    engines: engines.map(({ takenBy, ...engine }) => ({ ...engine, taken_by: takenBy })),
+  };
 }
 
 async function describe(machine: Machine, diagnosis: Diagnosis, terminal: Terminal): Promise<string> {

@@ -12,15 +12,14 @@ import { limitedBatches } from "../trainer/batchLimit.js";
 import type { FolderForecast } from "../trainer/diskForecast.js";
 import type { BatchLimit } from "../trainer/options.js";
 import { initWeights } from "./initWeights.js";
-import { jsonText } from "./printable.js";
+import { jsonDocument } from "./jsonWriter.js";
 import { formatBytes, formatCount, plural } from "./units.js";
 
 /** Batches of each kind that are tried: the first compiles, the others say how long one takes. */
 const TRIED = 4;
 
-/** What a dry run found; the version moves when a field changes its meaning. */
+/** What a dry run found, docs/json.md. */
 interface DryRun {
-  readonly schema_version: 1;
   readonly seed: number | boolean;
   readonly engine: string;
   readonly device: string;
@@ -30,7 +29,7 @@ interface DryRun {
   readonly epochs: number | null;
   readonly peak_memory_bytes: number;
   readonly memory_bytes: number;
-  readonly checkpoints: readonly (FolderForecast & { readonly keepsAll: boolean })[];
+  readonly checkpoints: readonly (FolderForecast & { readonly keeps_all: boolean })[];
 }
 
 /** One kind of batch: how many an epoch has, and how long they take. */
@@ -78,7 +77,7 @@ export async function runDry(
       await run.trainer.predict(run.module, run.datamodule, { returnPredictions: false });
     }
     const found = trial.forecast(resolved, run.config.seed_everything);
-    terminal.stdout.write(setup.json ? `${jsonText(found)}\n` : `${describe(found).join("\n")}\n`);
+    terminal.stdout.write(setup.json ? jsonDocument(found) : `${describe(found).join("\n")}\n`);
     return 0;
   } catch (error) {
     const paths = [resolved.model, resolved.data, ...resolved.callbacks].map(
@@ -156,7 +155,6 @@ class Trial extends Callback {
     const { max_epochs: maxEpochs, max_steps: maxSteps } = config.trainer;
     const keepsAll = callbacks.some(({ config: { init_args: args } }) => args["save_top_k"] === -1);
     return {
-      schema_version: 1,
       seed,
       engine: this.#engine,
       device: this.#device,
@@ -170,7 +168,7 @@ class Trial extends Callback {
             : null,
       peak_memory_bytes: process.resourceUsage().maxRSS * 1024,
       memory_bytes: totalmem(),
-      checkpoints: this.#checkpoints.map((forecast) => ({ ...forecast, keepsAll })),
+      checkpoints: this.#checkpoints.map((forecast) => ({ ...forecast, keeps_all: keepsAll })),
     };
   }
 
@@ -205,7 +203,7 @@ function describe(found: DryRun): string[] {
     ),
     `time        an epoch about ${durationOf(epoch)}${all}`,
     `memory      ${formatBytes(found.peak_memory_bytes)} at most so far, of ${formatBytes(found.memory_bytes)}`,
-    ...found.checkpoints.map(({ folder, files, bytes, free, keepsAll }) => {
+    ...found.checkpoints.map(({ folder, files, bytes, free, keeps_all: keepsAll }) => {
       const room = free === null ? "" : `; ${formatBytes(free)} are free in ${display(folder)}`;
       const more = keepsAll ? " after the first, and each one that follows is kept" : "";
       return `disk        a checkpoint takes ${formatBytes(bytes / files)}, ${formatCount(files)} at once ${formatBytes(bytes)}${more}${room}`;

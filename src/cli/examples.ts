@@ -41,7 +41,7 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   runs: ["ltrain runs", "ltrain runs lightning_logs --json"],
   export: ["ltrain export best.ckpt --format onnx -o model.onnx"],
   init: ["ltrain init my-project"],
-  schema: ["ltrain schema > config.schema.json"],
+  schema: ["ltrain schema > config.schema.json", "ltrain schema inspect"],
   doctor: ["ltrain doctor"],
   completion: ['eval "$(ltrain completion bash)"'],
 };

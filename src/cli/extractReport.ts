@@ -5,7 +5,8 @@ import type { PlainNote } from "../checkpoint/plainTree.js";
 import type { Terminal } from "../io/console.js";
 import type { ExtractOptions } from "./extractOptions.js";
 import type { OutputFile } from "./outputFile.js";
-import { jsonText, printable } from "./printable.js";
+import { jsonDocument } from "./jsonWriter.js";
+import { printable } from "./printable.js";
 import { plainNotesJson, tellPlainNotes, tellTo } from "./rewriteReport.js";
 import { renderTable } from "./table.js";
 import { formatBytes, formatCount, plural } from "./units.js";
@@ -28,7 +29,7 @@ export interface Extracted {
 export async function reportExtraction(done: Extracted, terminal: Terminal): Promise<void> {
   const stream = tellTo(done.output, terminal);
   if (done.options.json) {
-    stream.write(`${jsonText(extractionJson(done), 2)}\n`);
+    stream.write(jsonDocument(extractionJson(done), 2));
     return;
   }
   const { output, extraction, isTree, byteLength } = done;

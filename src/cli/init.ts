@@ -3,7 +3,8 @@ import { fileURLToPath } from "node:url";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { makeFolder, readText, statusOf, writeTextAtomically } from "../io/textFile.js";
-import { jsonText, printable } from "./printable.js";
+import { jsonDocument } from "./jsonWriter.js";
+import { printable } from "./printable.js";
 import { commandLine } from "./shellWords.js";
 
 /** What `ltrain init` was asked for. */
@@ -46,7 +47,7 @@ export async function runInit({ folder, json, version }: InitOptions, terminal: 
     ...kept.map((name) => `kept     ${printable(join(folder, name))}, which was there`),
     `next     ${next.join(" && ")}`,
   ];
-  terminal.stdout.write(json ? `${jsonText({ folder, written, kept, next })}\n` : `${lines.join("\n")}\n`);
+  terminal.stdout.write(json ? jsonDocument({ folder, written, kept, next }) : `${lines.join("\n")}\n`);
   return 0;
 }
 

@@ -1,19 +1,19 @@
+import { jsonNumber } from "../checkpoint/jsonValue.js";
 import { Callback } from "../core/callback.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { SavedMoment, StepResult, TrainerState } from "../core/trainerState.js";
 import type { ConsoleStream } from "../io/console.js";
 import type { FitResult } from "../trainer/fitResult.js";
+import { SCHEMA_VERSION } from "./jsonWriter.js";
 
 /** One event of a run: a name and its facts, in the order they are printed. */
 export type JsonEvent = { readonly event: string } & Readonly<Record<string, unknown>>;
 
 /** Write an event as one line; JSON has no word for NaN and infinities, so they are written as text. */
-export function writeEvent(stdout: ConsoleStream, event: JsonEvent): void {
-  stdout.write(`${JSON.stringify(event, (_, value: unknown) => (isLost(value) ? String(value) : value))}\n`);
-}
-
-function isLost(value: unknown): boolean {
-  return typeof value === "number" && !Number.isFinite(value);
+export function writeEvent(stdout: ConsoleStream, { event, ...facts }: JsonEvent): void {
+  const line = { event, schema_version: SCHEMA_VERSION, ...facts };
+  const spelled = (_: string, value: unknown): unknown => (typeof value === "number" ? jsonNumber(value) : value);
+  stdout.write(`${JSON.stringify(line, spelled)}\n`);
 }
 
 /** Tells a run as it goes on, one JSON object per line: what `--json` prints. */

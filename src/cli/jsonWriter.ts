@@ -5,6 +5,11 @@ import { jsonText } from "./printable.js";
 /** Version of the objects that --json prints: raised when a member changes its meaning or goes, not when one comes. */
 export const SCHEMA_VERSION = 1;
 
+/** One JSON object as text: its version, then its members. */
+export function jsonDocument(members: object, indent?: number): string {
+  return `${jsonText({ schema_version: SCHEMA_VERSION, ...members }, indent)}\n`;
+}
+
 /** Items of a list that are written in one go. */
 const ITEMS_AT_ONCE = 1000;
 

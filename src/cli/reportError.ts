@@ -1,6 +1,7 @@
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
-import { jsonText, printableLines } from "./printable.js";
+import { jsonDocument } from "./jsonWriter.js";
+import { printableLines } from "./printable.js";
 
 /** How a failure is to be told. */
 export interface ReportOptions {
@@ -17,7 +18,7 @@ export const UNEXPECTED_EXIT_CODE = 70;
 export function reportError(error: unknown, terminal: Terminal, options: ReportOptions): number {
   const { code, message, hint, exitCode } = understand(error);
   if (options.json) {
-    terminal.stderr.write(`${jsonText({ error: { code, message, hint: hint ?? null } })}\n`);
+    terminal.stderr.write(jsonDocument({ error: { code, message, hint: hint ?? null } }));
   } else {
     terminal.stderr.write(`error: ${printableLines(message)}\n`);
     if (hint !== undefined) terminal.stderr.write(`hint:  ${printableLines(hint)}\n`);

@@ -13,7 +13,7 @@ import { writeEvent } from "./jsonEvents.js";
 import { isFinished } from "./reachedLimits.js";
 import { newestRunRoot } from "./runRoot.js";
 import { planText } from "./planText.js";
-import { jsonText } from "./printable.js";
+import { jsonDocument } from "./jsonWriter.js";
 import type { PlanParts } from "./resumePlan.js";
 import { planResume, refusalOf } from "./resumePlan.js";
 import { commandLine } from "./shellWords.js";
@@ -72,7 +72,7 @@ async function showPlan(
   terminal: Terminal,
 ): Promise<number> {
   const plan = await planResume(parts, allowDataChange ?? false);
-  terminal.stdout.write(json ? `${jsonText(plan, 2)}\n` : planText(plan));
+  terminal.stdout.write(json ? jsonDocument(plan, 2) : planText(plan));
   const refusal = refusalOf(plan);
   if (refusal !== null) throw refusal;
   return 0;
@@ -104,6 +104,7 @@ function tellFinished(start: CheckpointStart, config: Config, args: ResumeArgume
     epochs: reached.epochs,
     seconds: 0,
     steps_per_second: null,
+    time_shares: null,
     stop_reason: "nothing is left to train",
     best_model_path: null,
     last_checkpoint_path: start.path,

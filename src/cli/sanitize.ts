@@ -10,7 +10,8 @@ import type { Terminal } from "../io/console.js";
 import { locateCheckpoint } from "./locate.js";
 import type { OutputFile } from "./outputFile.js";
 import { chooseOutput } from "./outputFile.js";
-import { jsonText, printable } from "./printable.js";
+import { jsonDocument } from "./jsonWriter.js";
+import { printable } from "./printable.js";
 import { plainNotesJson, tellTo } from "./rewriteReport.js";
 import { renderTable } from "./table.js";
 import { formatBytes, plural } from "./units.js";
@@ -78,7 +79,7 @@ async function report({ options, file, notes, output }: Done, terminal: Terminal
   if (options.json) {
     const made = { input: file.path, output: output.path, dry_run: options.dryRun, was_fine: wasFine };
     const json = { ...made, tensors: tensors.size, bytes, made_plain: plainNotesJson(notes) };
-    stream.write(`${jsonText(json, 2)}\n`);
+    stream.write(jsonDocument(json, 2));
     return;
   }
   if (notes.length > 0) {

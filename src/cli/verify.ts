@@ -9,7 +9,8 @@ import type { Terminal } from "../io/console.js";
 import { isUrl } from "../io/location.js";
 import { isFolder, listFolder, statusOf } from "../io/textFile.js";
 import { ByteProgress } from "./byteProgress.js";
-import { jsonText, printable } from "./printable.js";
+import { jsonDocument } from "./jsonWriter.js";
+import { printable } from "./printable.js";
 import { formatBytes, plural } from "./units.js";
 
 /** What `ltrain verify` was asked for. */
@@ -39,7 +40,7 @@ export async function runVerify(options: VerifyCommandOptions, terminal: Termina
   }
   const unsound = results.filter((result) => !isSound(result));
   if (options.json) {
-    terminal.stdout.write(`${jsonText({ sound: unsound.length === 0, files: results.map(jsonOf) }, 2)}\n`);
+    terminal.stdout.write(jsonDocument({ sound: unsound.length === 0, files: results.map(jsonOf) }, 2));
   } else if (results.length > 1 && !options.quiet) {
     terminal.stdout.write(
       `${plural(results.length, "file")}: ${results.length - unsound.length} sound, ${unsound.length} not\n`,

@@ -1,5 +1,5 @@
 import { run } from "../../src/cli/main.js";
-import type { Diagnosis } from "../../src/engine/diagnose.js";
+import type { Diagnosis, EngineReport } from "../../src/engine/diagnose.js";
 import { recordingTerminal } from "../../src/io/console.js";
 
 async function doctor(...args: readonly string[]): Promise<{ readonly exitCode: number; readonly text: string }> {
@@ -11,7 +11,11 @@ async function doctor(...args: readonly string[]): Promise<{ readonly exitCode: 
 test("doctor --json names every engine and device, and for each that cannot be used why not and what to do", async () => {
   const { exitCode, text } = await doctor("--json");
   expect(exitCode).toBe(0);
-  const { engines, versions, ...machine } = JSON.parse(text) as Diagnosis & { readonly node: string };
+  const { engines, versions, ...machine } = JSON.parse(text) as {
+    readonly node: string;
+    readonly versions: Diagnosis["versions"];
+    readonly engines: readonly (EngineReport & { readonly taken_by: EngineReport["takenBy"] })[];
+  };
   expect(machine.node).toBe(process.versions.node);
   expect(versions["onnxruntime-node"]).toMatch(/^1\.\d+\.\d+$/);
   expect(engines.map(({ engine }) => engine)).toEqual([
@@ -22,13 +26,15 @@ test("doctor --json names every engine and device, and for each that cannot be u
     "tfjs-node-gpu",
     "tfjs",
   ]);
-  for (const { usable, reason, remedy, takenBy } of engines) {
+  for (const { usable, reason, remedy, taken_by: takenBy } of engines) {
     expect([reason === null, remedy === null]).toEqual([usable, usable]);
     if (!usable) expect(takenBy).toEqual([]);
   }
   // Exactly one of them is what runs when nothing is said.
-  expect(engines.filter(({ takenBy }) => takenBy.includes("auto"))).toHaveLength(1);
-  expect(engines.filter(({ takenBy }) => takenBy.includes("cpu")).map(({ device }) => device)).toEqual(["cpu"]);
+  expect(engines.filter(({ taken_by: takenBy }) => takenBy.includes("auto"))).toHaveLength(1);
+  expect(engines.filter(({ taken_by: takenBy }) => takenBy.includes("cpu")).map(({ device }) => device)).toEqual([
+    "cpu",
+  ]);
 });
 
 test("doctor shows the same as a table", async () => {

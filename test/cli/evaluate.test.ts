@@ -124,6 +124,7 @@ describe("validate and test", () => {
     expect(code).toBe(0);
     expect(JSON.parse(output)).toEqual({
       event: "validate_end",
+      schema_version: 1,
       ckpt_path: join(run0, "checkpoints", "epoch=1-step=16.ckpt"),
       batches: 1,
       seconds: expect.any(Number) as unknown,

@@ -27,6 +27,7 @@ test("init writes a project that trains at once and learns", async () => {
   expect(code).toBe(0);
   const names = ["config.yaml", "model.ts", "data.ts", "package.json", "tsconfig.json", ".gitignore"];
   expect(JSON.parse(out)).toEqual({
+    schema_version: 1,
     folder: project,
     written: names,
     kept: [],

@@ -33,6 +33,7 @@ test("a config given without --config is pointed out", async () => {
 test("under --json a usage error is one JSON object on stderr", async () => {
   const { messages } = await ltrain("inspect", "--json");
   expect(JSON.parse(messages)).toEqual({
+    schema_version: 1,
     error: { code: "usage.invalid", message: "missing required argument 'path'", hint: "see ltrain --help" },
   });
 });

@@ -87,6 +87,10 @@ export const WORLDS: Readonly<Record<string, World>> = {
     numbersVary: true, // dates
     prepare: (folder) => cutOff(join(folder, "lightning_logs/version_3/checkpoints/cut.ckpt"), 6000),
   },
+  "docs/json.md": {
+    run: { of: "autoencoder" },
+    prepare: (folder) => writeConfig(folder, "autoencoder"),
+  },
   "docs/reading.md": {
     serves: ["torch/huge-storage-tiny-view.pt"],
   },
