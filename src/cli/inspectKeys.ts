@@ -45,8 +45,16 @@ function* namedTensors(listed: readonly ListedTensor[]): Generator<readonly [str
 }
 
 /** The rows are made when they are asked for: a hundred thousand of them need not be kept. */
-function* rowsOf(listed: readonly ListedTensor[]): Generator<string[]> {
-  for (const { name, value } of listed) yield rowOf(name, value);
+function* rowsOf(listed: readonly ListedTensor[]): Generator<readonly string[]> {
+  let last: StoredTensor | undefined;
+  let lastRow: readonly string[] = [];
+  for (const { name, value } of listed) {
+    // Tensors of a kind follow each other, and are told in the same words.
+    const isAlike = value instanceof StoredTensor && value.shape === last?.shape && value.dtype === last.dtype;
+    const row = isAlike ? [name, ...lastRow.slice(1)] : rowOf(name, value);
+    if (value instanceof StoredTensor) [last, lastRow] = [value, row];
+    yield row;
+  }
 }
 
 function rowOf(name: string, value: Listable): string[] {

@@ -46,7 +46,7 @@ export async function loadScript(archive: TorchArchive): Promise<ScriptFile> {
 
 /** `data.pkl` with its storages in `data/`, `constants.pkl` with its own in `constants/`. */
 async function readRecord(archive: TorchArchive, name: "data" | "constants"): Promise<Unpickled> {
-  const storages = new ArchiveStorages((key) => archive.record(`${name}/${key}`), archive.byteOrder);
+  const storages = new ArchiveStorages(archive.recordsIn(`${name}/`), archive.byteOrder);
   return readPickle(await archive.bytes(`${name}.pkl`), {
     name: `${archive.prefix}/${name}.pkl`,
     persistentLoad: (id) => storages.load(id),

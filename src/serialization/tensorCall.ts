@@ -40,28 +40,35 @@ const MAX_AXES = 16;
  * for again. Twenty-five opcodes and a dozen values become one tensor.
  */
 export function tensorCallReader(openStorage: OpenStorage): Shortcut {
+  let calls: TensorCalls | undefined;
   return (machine, callable) => {
     if (callable.name !== "_rebuild_tensor_v2" || callable.module !== "torch._utils") return false;
-    return new TensorCall(machine).read(openStorage);
+    if (calls?.machine !== machine) calls = new TensorCalls(machine, openStorage);
+    return calls.read();
   };
 }
 
-class TensorCall {
-  readonly #machine: PickleMachine;
+/** The calls of one pickle: what is the same in the next as in the last is not made again. */
+class TensorCalls {
+  readonly machine: PickleMachine;
   readonly #bytes: Uint8Array;
-  #at: number;
+  readonly #openStorage: OpenStorage;
+  #at = 0;
   /** Memo numbers on the way, which must be told to the memo in the end. */
   readonly #puts: number[] = [];
   /** That of the storage's key, which the next tensor of the same storage asks for. */
   #keyPut: number | undefined;
+  readonly #size = new Ints();
+  readonly #stride = new Ints();
 
-  constructor(machine: PickleMachine) {
-    this.#machine = machine;
+  constructor(machine: PickleMachine, openStorage: OpenStorage) {
+    this.machine = machine;
     this.#bytes = machine.bytes;
-    this.#at = machine.at;
+    this.#openStorage = openStorage;
   }
 
-  read(openStorage: OpenStorage): boolean {
+  read(): boolean {
+    this.#start();
     // ('storage', class, key, location, numel)
     if (!this.#is(MARK.byte) || this.#get() !== "storage") return false;
     const storageClass = this.#get();
@@ -75,8 +82,8 @@ class TensorCall {
 
     const offset = this.#int();
     if (offset < 0) return false;
-    const size = this.#ints();
-    const stride = size === undefined ? undefined : this.#ints();
+    const size = this.#ints(this.#size);
+    const stride = size === undefined ? undefined : this.#ints(this.#stride);
     if (size === undefined || stride === undefined) return false;
     const flag = this.#bytes[this.#at++];
     if (flag !== NEWTRUE.byte && flag !== NEWFALSE.byte) return false;
@@ -87,19 +94,25 @@ class TensorCall {
     if (!this.#is(TUPLE.byte) || !this.#put() || !this.#is(REDUCE.byte)) return false;
 
     try {
-      const storage = openStorage(storageClass, key, location, numel);
+      const storage = this.#openStorage(storageClass, key, location, numel);
       const tensor = denseTensorAt(storage, offset, size, stride, flag === NEWTRUE.byte);
       if (tensor === undefined) return false;
-      const { memo, stack } = this.#machine;
-      for (const number of this.#puts) memo.set(number, null); // nobody asks for it
+      const { memo, stack } = this.machine;
+      for (const number of this.#puts) memo.pass(number);
       if (this.#keyPut !== undefined) memo.set(this.#keyPut, key);
       stack[stack.length - 1] = tensor;
-      this.#machine.at = this.#at;
+      this.machine.at = this.#at;
       return true;
     } catch (error) {
       if (error instanceof LtrainError) return false; // run one by one it says where
       throw error;
     }
+  }
+
+  #start(): void {
+    this.#at = this.machine.at;
+    this.#puts.length = 0;
+    this.#keyPut = undefined;
   }
 
   #is(byte: number): boolean {
@@ -108,14 +121,14 @@ class TensorCall {
 
   #get(): PyValue | undefined {
     const opcode = this.#bytes[this.#at++];
-    if (opcode === BINGET.byte) return this.#machine.memo.get(this.#bytes[this.#at++] ?? 0);
-    return opcode === LONG_BINGET.byte ? this.#machine.memo.get(this.#u32()) : undefined;
+    if (opcode === BINGET.byte) return this.machine.memo.get(this.#bytes[this.#at++] ?? 0);
+    return opcode === LONG_BINGET.byte ? this.machine.memo.get(this.#u32()) : undefined;
   }
 
   /** A value that is remembered, and for nothing. */
   #put(): boolean {
     const number = this.#putNumber();
-    if (number === undefined || this.#machine.memo.isAsked(number)) return false;
+    if (number === undefined || this.machine.memo.isAsked(number)) return false;
     this.#puts.push(number);
     return true;
   }
@@ -134,12 +147,18 @@ class TensorCall {
     return opcode === BININT.byte ? this.#u32() | 0 : -1;
   }
 
-  #ints(): number[] | undefined {
+  #ints(last: Ints): readonly number[] | undefined {
     if (this.#bytes[this.#at] === EMPTY_TUPLE.byte) {
       this.#at += 1;
-      return []; // the empty tuple is never remembered
+      return NO_INTS; // the empty tuple is never remembered
     }
-    const isMarked = this.#bytes[this.#at] === MARK.byte;
+    const known = last.at(this.#bytes, this.#at);
+    if (known !== undefined) {
+      this.#at += last.byteLength;
+      return this.#put() ? known : undefined;
+    }
+    const start = this.#at;
+    const isMarked = this.#bytes[start] === MARK.byte;
     if (isMarked) this.#at += 1;
     const items: number[] = [];
     for (; items.length < MAX_AXES;) {
@@ -151,7 +170,9 @@ class TensorCall {
     }
     const opcode = this.#bytes[this.#at++];
     const fits = isMarked ? opcode === TUPLE.byte : opcode === TUPLE1.byte + items.length - 1 && items.length <= 3;
-    return fits && this.#put() ? items : undefined;
+    if (!fits) return undefined;
+    last.keep(items, start, this.#at);
+    return this.#put() ? items : undefined;
   }
 
   #key(): string | undefined {
@@ -165,7 +186,7 @@ class TensorCall {
     const start = this.#at;
     this.#at = start + length;
     for (let at = start; at < this.#at; at += 1) if ((this.#bytes[at] ?? 0x80) >= 0x80) return undefined;
-    const key = this.#machine.latin1(start, this.#at);
+    const key = this.machine.latin1(start, this.#at);
     this.#keyPut = this.#putNumber();
     return this.#keyPut === undefined ? undefined : key;
   }
@@ -176,5 +197,27 @@ class TensorCall {
     this.#at = at + 4;
     const high = (bytes[at + 3] ?? 0) * 2 ** 24;
     return ((bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16)) + high;
+  }
+}
+
+const NO_INTS: readonly number[] = [];
+
+/** The last tuple of numbers that was read: the next one is often the same, to the byte. */
+class Ints {
+  #items: readonly number[] = NO_INTS;
+  #start = 0;
+  byteLength = 0;
+
+  keep(items: readonly number[], start: number, end: number): void {
+    this.#items = items;
+    this.#start = start;
+    this.byteLength = end - start;
+  }
+
+  /** The same numbers, if their bytes are at `at` too. */
+  at(bytes: Uint8Array, at: number): readonly number[] | undefined {
+    if (this.byteLength === 0 || at + this.byteLength > bytes.byteLength) return undefined;
+    for (let i = 0; i < this.byteLength; i += 1) if (bytes[at + i] !== bytes[this.#start + i]) return undefined;
+    return this.#items;
   }
 }

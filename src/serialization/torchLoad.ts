@@ -68,7 +68,7 @@ export async function torchLoad(source: ByteSource, detected?: DetectedFormat): 
 }
 
 async function loadZip(archive: TorchArchive): Promise<TorchFile> {
-  const storages = new ArchiveStorages((key) => archive.record(`data/${key}`), archive.byteOrder);
+  const storages = new ArchiveStorages(archive.recordsIn("data/"), archive.byteOrder);
   const read = readPickle(await archive.bytes("data.pkl"), {
     name: `${archive.prefix}/data.pkl`,
     persistentLoad: (id) => storages.load(id),

@@ -53,5 +53,10 @@ export function isDType(name: string): name is DType {
 
 /** Bytes of one element of `dtype`. */
 export function itemSize(dtype: DType): number {
-  return DTYPES[dtype].itemSize;
+  return ITEM_SIZES.get(dtype) ?? 0;
 }
+
+/** A Map finds a text it has hashed before; it is asked for every tensor of a list. */
+const ITEM_SIZES: ReadonlyMap<string, number> = new Map(
+  Object.entries(DTYPES).map(([dtype, { itemSize: bytes }]) => [dtype, bytes]),
+);

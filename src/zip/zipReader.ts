@@ -11,6 +11,8 @@ export type { ZipEntry } from "./zipEntry.js";
 export interface ZipArchive {
   /** By name, in the order of the central directory. */
   readonly entries: ReadonlyMap<string, ZipEntry>;
+  /** The same, each at its `index`. */
+  readonly records: readonly ZipEntry[];
   /** Whether the archive carries the zip64 end record; torch always writes it. */
   readonly zip64: boolean;
   readonly comment: Uint8Array;
@@ -21,12 +23,13 @@ export async function openZip(source: ByteSource): Promise<ZipArchive> {
   const end = await findEnd(source);
   const directory = end.directory ?? (await source.read(end.offset, end.offset + end.byteLength));
   const entries = new Map<string, ZipEntry>();
-  for (const entry of readDirectory(directory, end, readAhead(source))) {
+  const records = readDirectory(directory, end, readAhead(source));
+  for (const entry of records) {
     entries.set(entry.name, entry);
     if (entries.size === entry.index + 1) continue;
     throw new LtrainError("checkpoint.malformed", `the archive holds two records named "${entry.name}"`, {
       hint: "which of them counts is anybody's guess; the file was not written by torch",
     });
   }
-  return { entries, zip64: end.zip64, comment: end.comment };
+  return { entries, records, zip64: end.zip64, comment: end.comment };
 }
