@@ -108,6 +108,7 @@ test("the command line has exactly these commands and options", () => {
    {
      "completion": [
        "--json",
+       "--quiet",
      ],
      "convert": [
        "--output",
@@ -116,6 +117,7 @@ test("the command line has exactly these commands and options", () => {
        "--dry-run",
        "--force",
        "--json",
+       "--quiet",
      ],
      "diff": [
        "--rtol",
@@ -126,9 +128,11 @@ test("the command line has exactly these commands and options", () => {
        "--stat",
        "--map",
        "--json",
+       "--quiet",
      ],
      "doctor": [
        "--json",
+       "--quiet",
      ],
      "export": [
        "--format",
@@ -166,9 +170,11 @@ test("the command line has exactly these commands and options", () => {
        "--dry-run",
        "--force",
        "--json",
+       "--quiet",
      ],
      "init": [
        "--json",
+       "--quiet",
      ],
      "inspect": [
        "--keys",
@@ -186,6 +192,7 @@ test("the command line has exactly these commands and options", () => {
        "--sort",
        "--reverse",
        "--json",
+       "--quiet",
      ],
      "plot": [
        "--metric",
@@ -194,6 +201,7 @@ test("the command line has exactly these commands and options", () => {
        "--output",
        "--force",
        "--json",
+       "--quiet",
      ],
      "predict": [
        "--output",
@@ -220,6 +228,7 @@ test("the command line has exactly these commands and options", () => {
        "--no-weights",
        "--force",
        "--json",
+       "--quiet",
      ],
      "resume": [
        "--config",
@@ -239,15 +248,18 @@ test("the command line has exactly these commands and options", () => {
      ],
      "runs": [
        "--json",
+       "--quiet",
      ],
      "sanitize": [
        "--output",
        "--dry-run",
        "--force",
        "--json",
+       "--quiet",
      ],
      "schema": [
        "--json",
+       "--quiet",
      ],
      "test": [
        "--config",

@@ -8,7 +8,7 @@ import { countFlops } from "../engine/countFlops.js";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { liveLineOf } from "../io/liveLine.js";
-import { compilationLine, NOTICED_MILLIS } from "./compilationLine.js";
+import { compilationLine, NOTICED_MILLIS, tellCompilation } from "./compilationLine.js";
 import type { Evaluated, EvaluateArguments } from "./evaluatedCheckpoint.js";
 import { GraphDump } from "./graphDump.js";
 import { initWeights } from "./initWeights.js";
@@ -53,8 +53,9 @@ export async function runEvaluation<T>(
       extraCallbacks: [new StartLine(say), ...(setup.extraCallbacks ?? [])],
       onCompile: (compilation) => {
         dump?.add(compilation);
-        if (compilation.milliseconds >= NOTICED_MILLIS)
-          say(compilationLine(compilation, countFlops(compilation.graph)));
+        const flops = countFlops(compilation.graph);
+        tellCompilation(compilation, flops);
+        if (compilation.milliseconds >= NOTICED_MILLIS) say(compilationLine(compilation, flops));
       },
       onWarning: (message) => {
         say(`warning: ${message}`);

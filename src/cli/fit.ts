@@ -6,12 +6,13 @@ import type { ResolvedConfig } from "../config/loadConfig.js";
 import { display, userFailure } from "../config/userModule.js";
 import { countFlops } from "../engine/countFlops.js";
 import type { Terminal } from "../io/console.js";
+import { detail } from "../io/details.js";
 import { liveLineOf } from "../io/liveLine.js";
 import type { FitResult } from "../trainer/fitResult.js";
 import { initWeights } from "./initWeights.js";
 import { JsonEvents, fitEnd, writeEvent } from "./jsonEvents.js";
 import { coloredLine } from "./coloredLine.js";
-import { compilationLine, NOTICED_MILLIS } from "./compilationLine.js";
+import { compilationLine, NOTICED_MILLIS, tellCompilation } from "./compilationLine.js";
 import { GraphDump } from "./graphDump.js";
 import { graceAsked, isRequeueAsked } from "./schedulerSettings.js";
 import { commandLine } from "./shellWords.js";
@@ -54,6 +55,7 @@ export async function runFit(resolved: ResolvedConfig, setup: FitSetup, terminal
   try {
     for (const note of resolved.notes) say(`note: ${note}`);
     const result = await fit(resolved, setup, terminal, signals, say);
+    tellTimes(result);
     if (setup.json) writeEvent(terminal.stdout, fitEnd(result));
     for (const line of endLines(result, resolved.config, signals.received !== null)) say(line);
     // A scheduler that starts again what was stopped must not start what was done.
@@ -97,6 +99,7 @@ async function fit(
     onCompile: (compilation) => {
       dump?.add(compilation);
       const flops = countFlops(compilation.graph);
+      tellCompilation(compilation, flops);
       const isFirst = compilation.name === "trainingStep" && recorder.flopsPerStep === null;
       if (isFirst) recorder.flopsPerStep = flops;
       if (isFirst || compilation.milliseconds >= NOTICED_MILLIS) say(compilationLine(compilation, flops));
@@ -143,6 +146,15 @@ async function fit(
   } finally {
     stray.dispose();
   }
+}
+
+/** What a step's time went into. */
+function tellTimes({ timeShares }: FitResult): void {
+  if (timeShares === null) return;
+  const shares = Object.entries(timeShares).map(
+    ([what, share]: [string, number]) => `${what} ${Math.round(share * 100)} %`,
+  );
+  detail("time", () => `of the training steps: ${shares.join(", ")}`);
 }
 
 /** Where a run that failed can be gone on with. */

@@ -2,9 +2,11 @@ import { CommanderError } from "commander";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { processTerminal } from "../io/console.js";
-import { createProgram } from "./program.js";
+import { createProgram, packageVersion } from "./program.js";
 import { reportError, UNEXPECTED_EXIT_CODE } from "./reportError.js";
 import { isSignalled } from "./signals.js";
+import { endOnStrayFailure } from "./strayFailure.js";
+import { mutedTerminal, tellDetails, verbosityOf } from "./verbosity.js";
 
 /**
  * Run the command line `argv` (with node and script in front) and set the process's exit code: the only place that
@@ -15,6 +17,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   // Node ends when nothing is left to wait for, also when that never came: it must not look like success.
   process.exitCode = UNEXPECTED_EXIT_CODE;
   const terminal = processTerminal(color);
+  const args = argv.slice(2);
+  const told = { json: args.includes("--json"), debug: args.includes("--debug") };
+  endOnStrayFailure((error) => reportError(error, terminal, told));
   const code = await run(argv, terminal);
   process.exitCode = code;
   if (!isSignalled(code)) return;
@@ -28,6 +33,20 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const args = argv.slice(2).map(withDashes);
   const json = args.includes("--json");
   const debug = args.includes("--debug");
+  const verbosity = verbosityOf(args);
+  const tellEnd = verbosity === "verbose" ? tellDetails(terminal, packageVersion()) : null;
+  const failure = (error: unknown): number =>
+    reportError(error instanceof CommanderError ? usageError(error) : error, terminal, { json, debug });
+  const code = await runCommand(args, verbosity === "quiet" ? mutedTerminal(terminal) : terminal, failure);
+  tellEnd?.(code);
+  return code;
+}
+
+async function runCommand(
+  args: readonly string[],
+  terminal: Terminal,
+  failure: (error: unknown) => number,
+): Promise<number> {
   let exitCode = 0;
   const done = (code: number): void => {
     exitCode = code;
@@ -42,7 +61,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0; // help and version are answers
-    return reportError(error instanceof CommanderError ? usageError(error) : error, terminal, { json, debug });
+    return failure(error);
   }
 }
 

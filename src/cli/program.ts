@@ -29,6 +29,7 @@ export function createProgram(terminal: Terminal, done: (exitCode: number) => vo
     .version(packageVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     // main looks for these; commander takes them anywhere
+    .option("-v, --verbose", "tell on stderr which files, settings and devices are used, and what takes how long")
     .option("--debug", "show the stack of a failure")
     .option("--color", "colours, also into a file or a pipe (NO_COLOR and FORCE_COLOR are heeded)")
     .option("--no-color", "no colours")
@@ -45,14 +46,22 @@ export function createProgram(terminal: Terminal, done: (exitCode: number) => vo
       getOutHasColors: () => terminal.stdout.hasColor,
       getErrHasColors: () => terminal.stderr.hasColor,
     })
-    .configureHelp({ optionDescription: ({ description }) => description }) // an absent flag is false: no need to say
+    // an absent flag is false: no need to say
+    .configureHelp({ optionDescription: ({ description }) => description, showGlobalOptions: true })
     .exitOverride()
     .showSuggestionAfterError(true)
     .addHelpText("after", EXIT_CODES);
   const add = only === undefined ? undefined : COMMANDS.get(only);
   for (const addCommand of add === undefined ? COMMANDS.values() : [add]) addCommand(program, terminal, done);
+  program.commands.forEach(addQuiet);
   program.commands.forEach(addExamples);
   return program;
+}
+
+/** main heeds it for every command; those that have it themselves say less in other ways, too. */
+function addQuiet(command: Command): void {
+  if (command.options.some(({ long }) => long === "--quiet")) return;
+  command.option("-q, --quiet", "nothing on stderr but failures", false);
 }
 
 type AddCommand = (program: Command, terminal: Terminal, done: (exitCode: number) => void) => void;
@@ -143,7 +152,8 @@ function addDoctor(program: Command, terminal: Terminal, done: (exitCode: number
     });
 }
 
-function packageVersion(): string {
+/** ltrain's own version. */
+export function packageVersion(): string {
   const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -37,7 +37,7 @@ export function addRunOptions(command: Command): Command {
     .option("--print-config", "print the resolved config and stop", false)
     .option("--dump-graph <file>", "write the graphs that the engine runs, as text")
     .option("--json", "one JSON event per line on stdout", false)
-    .option("--quiet", "no progress", false)
+    .option("-q, --quiet", "nothing on stderr but failures", false)
     .allowUnknownOption()
     .allowExcessArguments();
 }

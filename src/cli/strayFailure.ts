@@ -40,6 +40,19 @@ export class StrayFailure {
   }
 }
 
+/** End the process as any failure does where code that nobody waits for fails; a run that listens itself goes first. */
+export function endOnStrayFailure(tell: (error: unknown) => number): void {
+  for (const event of ["uncaughtException", "unhandledRejection"] as const) {
+    process.on(event, (error: unknown) => {
+      if (process.listenerCount(event) > 1) return;
+      const message = `code that nothing waited for failed: ${messageOf(error)}`;
+      process.exit(
+        tell(error instanceof LtrainError ? error : new LtrainError("user.failed", message, { cause: error })),
+      );
+    });
+  }
+}
+
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 import { dirname, basename, resolve } from "node:path";
 import { LtrainError } from "../errors.js";
+import { detail } from "../io/details.js";
 import { environmentVariables } from "../io/environment.js";
 import { fileExists, listFolder, readText } from "../io/textFile.js";
 import { nearest } from "../nearest.js";
@@ -20,6 +21,7 @@ import { mergeNodes, normalizeClasses } from "./mergeNodes.js";
 import type { Override } from "./overrides.js";
 import { applyOverrides, optionOverride, parseOverrides } from "./overrides.js";
 import type { Origin } from "./origin.js";
+import { placeOf } from "./origin.js";
 import { readYaml } from "./readYaml.js";
 import { isSameClass } from "./registry.js";
 import type { ResolveContext, ResolvedClass } from "./resolveClass.js";
@@ -69,6 +71,7 @@ export async function loadConfig(sources: ConfigSources): Promise<ResolvedConfig
   const notes: string[] = [];
   const environment = sources.environment ?? environmentVariables();
   const merged = await mergeSources(sources, environment, { complaints, notes });
+  tellSources(sources, environment);
   const root = resolveInterpolations(merged, environment, complaints);
   complaints.throwIfAny();
   return checkConfig(root, { complaints, notes });
@@ -96,6 +99,17 @@ async function mergeSources(
   const map = root.kind === "map" ? root : emptyMap(start);
   notes.push(...overruledVariables(map, variables, complaints));
   return applyOverrides(map, overrides, isSameClass, complaints);
+}
+
+/** What a config was made from, the weakest first. */
+function tellSources({ embedded, files, options, overrides }: ConfigSources, environment: Environment): void {
+  for (const { origin, path } of environmentOverrides(environment)) {
+    detail("config", () => `${path.join(".")} from the environment: ${placeOf(origin).split("=", 1)[0] ?? ""}`);
+  }
+  if (embedded !== undefined) detail("config", () => `what is kept in ${resolve(embedded.path)}`);
+  for (const file of files) detail("config", () => resolve(file));
+  for (const { text, path } of options ?? []) detail("config", () => `${path.join(".")} from ${text}`);
+  if (overrides.length > 0) detail("config", () => overrides.join(" "));
 }
 
 async function readConfigFile(path: string, complaints: Complaints): Promise<MapNode | undefined> {

@@ -1,8 +1,9 @@
 import { LtrainError } from "../errors.js";
+import { detail } from "../io/details.js";
 import { whyNoGpu } from "../io/gpuDevice.js";
 import { eagerExecutor } from "./eager.js";
 import type { EngineName, Executor } from "./executor.js";
-import type { GpuWay } from "./gpuWays.js";
+import type { GpuState, GpuWay } from "./gpuWays.js";
 import { GPU_WAYS } from "./gpuWays.js";
 import { ortExecutor } from "./ortExecutor.js";
 import { tensorflowExecutor } from "./tensorflow/tensorflowExecutor.js";
@@ -22,6 +23,7 @@ export interface ExecutorOptions {
  */
 export async function createExecutor(options: ExecutorOptions = {}): Promise<Executor> {
   const { engine = "auto", accelerator = "auto" } = options;
+  detail("engine", () => `asked for: engine ${engine}, accelerator ${accelerator}`);
   switch (engine) {
     case "tfjs":
       if (accelerator === "gpu") {
@@ -53,6 +55,7 @@ async function onGpu(ways: readonly GpuWay[]): Promise<Executor> {
   const tried: string[] = [];
   for (const { title, find } of ways) {
     const state = await find();
+    tellWay(title, state);
     if (state.works) return state.open();
     tried.push(`${title}: ${state.reason} (${state.remedy})`);
   }
@@ -63,10 +66,23 @@ async function onGpu(ways: readonly GpuWay[]): Promise<Executor> {
 
 /** The first GPU that may be taken unasked, else the CPU. */
 async function anywhere(ways: readonly GpuWay[]): Promise<Executor> {
-  if (whyNoGpu() !== null) return ortExecutor();
-  for (const { find } of ways) {
+  const why = whyNoGpu();
+  if (why !== null) {
+    detail("engine", () => `onnxruntime on the CPU: ${why}`);
+    return ortExecutor();
+  }
+  for (const { title, find } of ways) {
     const state = await find();
+    tellWay(title, state);
     if (state.works && state.isAutomatic) return state.open();
   }
+  detail("engine", () => "onnxruntime on the CPU: no GPU can be used, ltrain doctor says what would change it");
   return ortExecutor();
+}
+
+function tellWay(title: string, state: GpuState): void {
+  detail("engine", () => {
+    if (!state.works) return `${title}: ${state.reason}`;
+    return `${title}: ${state.device}${state.isAutomatic ? "" : ", which computes on the CPU and must be asked for"}`;
+  });
 }

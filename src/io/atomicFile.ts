@@ -1,7 +1,8 @@
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { LtrainError } from "../errors.js";
 import type { ByteSink } from "./byteSink.js";
 import type { ByteSource } from "./byteSource.js";
+import { detail } from "./details.js";
 import type { FileOperations, OpenFile } from "./fileOperations.js";
 import { nodeFiles } from "./fileOperations.js";
 import { openFile } from "./fileSource.js";
@@ -68,6 +69,7 @@ export async function replaceAtomically(
   } finally {
     if (!isRenamed) await removeQuietly(files, temporary);
   }
+  detail("wrote", () => resolve(path));
   if (durable) await syncFolderOf(path, files);
 }
 

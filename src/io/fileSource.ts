@@ -1,5 +1,7 @@
+import { resolve } from "node:path";
 import { LtrainError } from "../errors.js";
 import type { ByteSource } from "./byteSource.js";
+import { detail } from "./details.js";
 import type { FileOperations, OpenFile } from "./fileOperations.js";
 import { nodeFiles } from "./fileOperations.js";
 import { isMissing, systemError } from "./systemError.js";
@@ -27,6 +29,7 @@ export async function openFile(path: string, options: { readonly files?: FileOpe
     const status = await file.status();
     if (status.kind === "folder") throw new LtrainError("file.missing", `${path} is a folder, and a file is needed`);
     if (status.kind !== "file") throw new LtrainError("file.missing", `${path} is not a regular file`);
+    detail("read", () => `${resolve(path)} (${status.byteLength} bytes)`);
     return fileSource(path, file, status.byteLength);
   } catch (error) {
     await file.close();

@@ -2,6 +2,7 @@ import type { CheckpointIO, PreparedSave } from "../checkpoint/checkpointIO.js";
 import type { SavedFile, SaveOrder } from "../checkpoint/saveOrder.js";
 import type { SavedMoment, SaveOptions, TrainerState } from "../core/trainerState.js";
 import { LtrainError } from "../errors.js";
+import { detail } from "../io/details.js";
 import { userCode } from "../loops/userFailure.js";
 import type { Allot } from "../storage/hostTensor.js";
 import { captureSave } from "./captureSave.js";
@@ -88,6 +89,7 @@ export class CheckpointSaver {
     }
     const { trainer } = this.#options;
     for (const { path } of saved) {
+      detail("saved", () => path);
       for (const callback of pending.run.callbacks) {
         const told = `${callback.constructor.name}.onCheckpointSaved`;
         await userCode(told, () => callback.onCheckpointSaved?.(trainer, path, pending.moment));
