@@ -123,7 +123,8 @@ function renamed(wanted: readonly Wanted[], names: readonly string[], selection:
       unused.delete(rule);
       newName = next;
     }
-    if (newName === "") throw new LtrainError("argument.invalid", `nothing would be left of the name "${each.name}"`);
+    if (newName === "" && each.name !== "")
+      throw new LtrainError("argument.invalid", `nothing would be left of the name "${each.name}"`);
     return [each.name, `${addPrefix}${newName}`];
   });
   for (const rule of unused) throw idleRule(rule, wanted);

@@ -1,6 +1,6 @@
 import { asItems } from "./convert.js";
 import type { PickleMachine, Rebuild } from "./machine.js";
-import { PyComplex, PyDict, PyFloat, PyGlobal, PySet } from "./values.js";
+import { PyComplex, PyDict, PyFloat, PyGlobal, PyObject, PySet, PyTuple } from "./values.js";
 import type { PyDictKind, PyValue } from "./values.js";
 
 type Builtin = (m: PickleMachine, args: readonly PyValue[]) => PyValue | undefined;
@@ -19,6 +19,7 @@ const BUILTINS: ReadonlyMap<string, Builtin> = new Map<string, Builtin>([
   ["builtins.bytearray", byteArray],
   ["builtins.getattr", attribute],
   ["_codecs.encode", encode],
+  ["copyreg._reconstructor", reconstruct],
 ]);
 
 /** How calls of one of Python's own are rebuilt, undefined for any other name. */
@@ -88,6 +89,36 @@ function attribute(m: PickleMachine, args: readonly PyValue[]): PyGlobal | undef
   const [owner, name] = args;
   if (!(owner instanceof PyGlobal) || typeof name !== "string" || args.length !== 2) return undefined;
   return m.global(owner.module, `${owner.name}.${name}`);
+}
+
+/**
+ * Protocols 0 and 1 write an object as `_reconstructor(cls, base, value)`, which later ones write as `cls.__new__(cls)`,
+ * or with the value of the base behind it.
+ */
+function reconstruct(m: PickleMachine, args: readonly PyValue[]): PyObject | undefined {
+  const [callable, base, value, more] = args;
+  if (!(callable instanceof PyGlobal) || !(base instanceof PyGlobal) || value === undefined || more !== undefined)
+    return undefined;
+  const made = (...given: PyValue[]): PyObject => new PyObject(callable, new PyTuple(given), { how: "newobj" });
+  const name = base.toString();
+  if (name === "builtins.object") return value === null ? made() : undefined;
+  // A namedtuple, nearly always: its fields are its items.
+  if (name === "builtins.tuple" && value instanceof PyTuple) return new PyObject(callable, value, { how: "newobj" });
+  const object = made();
+  if (name === "builtins.list" && Array.isArray(value)) {
+    m.spend(value.length);
+    for (const item of value) object.listItems.push(item);
+    return object;
+  }
+  if (name === "builtins.dict" && value instanceof PyDict) {
+    m.spend(value.size);
+    for (const [key, item] of value) {
+      m.spendKey(key);
+      object.dictItems.set(key, item);
+    }
+    return object;
+  }
+  return /^builtins\.(?:int|float|str|bytes)$/.test(name) ? made(value) : undefined;
 }
 
 /** Protocol 2 has no bytes: each byte is the character of its number, "encoded" as latin-1. */

@@ -20,12 +20,24 @@ export function keyPath(stack: readonly PyValue[], marks: readonly number[]): st
     if (steps.length >= MAX_STEPS) break;
     if (container instanceof PyDict) {
       if (count === 0) break;
-      const key = stack[count % 2 === 1 ? end - 1 : end - 2];
-      steps.push(step(key ?? null, steps.length === 0));
+      const last = stack[end - 1] ?? null;
+      const list = stack[end - 2];
+      if (count % 2 === 1 && count > 2 && isUnhashable(last) && Array.isArray(list)) {
+        // A list of one item is filled without a mark: the item follows it, and the list follows its key.
+        steps.push(step(stack[end - 3] ?? null, steps.length === 0), `[${list.length}]`);
+        continue;
+      }
+      const key = count % 2 === 1 ? last : (stack[end - 2] ?? null);
+      steps.push(step(key, steps.length === 0));
       // A dict of one item is filled without a mark: its key follows it.
     } else if (Array.isArray(container)) steps.push(`[${container.length + Math.max(count - 1, 0)}]`);
   }
   return steps.join("");
+}
+
+/** What Python takes for no key: an item in work, then. */
+function isUnhashable(value: PyValue): boolean {
+  return value instanceof PyDict || Array.isArray(value);
 }
 
 function step(key: PyValue, isFirst: boolean): string {

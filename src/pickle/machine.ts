@@ -70,6 +70,8 @@ export class PickleMachine {
   readonly memo: Memo;
   /** Which opcodes there have been, a byte for each. */
   readonly seen = new Uint8Array(256);
+  /** Opcodes that have called what is no class or function by name. */
+  readonly unnamedCalls = new Set<string>();
   protocol = 0;
   /** The next byte to read. */
   at: number;

@@ -38,6 +38,7 @@ export const OBJECTS: Partial<Record<OpcodeName, Instruction>> = {
     const args = argsOf(m);
     const callable = m.pop();
     const rebuilt = callable instanceof PyGlobal ? rebuilder(m, callable)?.(args.items) : undefined;
+    if (!(callable instanceof PyGlobal)) m.unnamedCalls.add("REDUCE");
     m.push(rebuilt ?? new PyObject(callable, args));
   },
   NEWOBJ: (m) => {
@@ -122,6 +123,7 @@ function rebuilder(m: PickleMachine, global: PyGlobal): Rebuild | null {
 /** `cls.__new__(cls, *args)`: the containers we know are the same as when they are called. */
 function newObject(m: PickleMachine, callable: PyValue, args: PyTuple): PyValue {
   const rebuilt = callable instanceof PyGlobal ? rebuildBuiltin(m, callable)?.(args.items) : undefined;
+  if (!(callable instanceof PyGlobal)) m.unnamedCalls.add("NEWOBJ");
   return rebuilt ?? new PyObject(callable, args, { how: "newobj" });
 }
 

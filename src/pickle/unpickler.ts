@@ -34,6 +34,8 @@ export interface Unpickled {
   readonly end: number;
   /** The opcodes it is made of, once each. */
   readonly opcodes: readonly string[];
+  /** Those that have called what is no class or function by name, but a value that was made on the way. */
+  readonly unnamedCalls: readonly string[];
   /** Every class and function that is named, once each, in order of appearance. */
   readonly globals: readonly PyGlobal[];
 }
@@ -66,7 +68,8 @@ export function readPickle(bytes: Uint8Array, options: UnpickleOptions = {}): Un
     throw new LtrainError("checkpoint.malformed", `${name}: containers lie more than ${MAX_DEPTH} deep in each other`);
   }
   const opcodes = Object.entries(OPCODES).flatMap(([opcode, { byte }]) => (machine.seen[byte] === 1 ? [opcode] : []));
-  return { value, protocol: machine.protocol, end: machine.at, opcodes, globals: [...machine.globals.values()] };
+  const { protocol, at: end, unnamedCalls, globals } = machine;
+  return { value, protocol, end, opcodes, unnamedCalls: [...unnamedCalls], globals: [...globals.values()] };
 }
 
 /** What a rebuilder or persistentLoad complains of happened at an opcode: say at which. */

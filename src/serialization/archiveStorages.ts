@@ -2,6 +2,7 @@ import { LtrainError } from "../errors.js";
 import { PyGlobal, PyObject, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import type { ZipEntry } from "../zip/zipReader.js";
+import { storageIdOf } from "./textStorageId.js";
 import { isStorageClass, RecordStorage, storageItemSize, SwappedStorage, swapWidthOf } from "./torchStorage.js";
 
 /** The storages of a torch zip: `('storage', class, key, location, numel)` names the record `data/<key>`. */
@@ -17,7 +18,8 @@ export class ArchiveStorages {
   }
 
   /** What a persistent id means. */
-  load(id: PyValue): PyStorage | PyObject {
+  load(spelledId: PyValue): PyStorage | PyObject {
+    const id = storageIdOf(spelledId);
     const foreign = foreignStorage(id);
     if (foreign !== undefined) return foreign;
     const { storageClass, key, location, numel } = readStorageId(id);

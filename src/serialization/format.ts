@@ -71,10 +71,11 @@ async function detectZip(source: ByteSource): Promise<DetectedFormat> {
       ? { format: "torchscript", description: "a TorchScript archive, a program with its weights", archive }
       : { format: "torch-zip", description: "a torch zip file", archive };
   }
-  if (names.length > 0 && names.every((name) => name.endsWith(".npy"))) {
+  // As np.load does: what else lies in the archive is no array.
+  if (names.some((name) => name.endsWith(".npy"))) {
     return { format: "npz", description: "a numpy archive (.npz)", archive };
   }
-  const known = KNOWN_ARCHIVES.find(({ name }) => archive.entries.has(name));
+  const known = KNOWN_ARCHIVES.find(({ name }) => has(name));
   return {
     format: "other",
     description: known?.description ?? "a zip archive without data.pkl, not written by torch.save",
@@ -82,6 +83,7 @@ async function detectZip(source: ByteSource): Promise<DetectedFormat> {
 }
 
 const KNOWN_ARCHIVES = [
+  { name: "archive_format", description: "a program of torch.export (.pt2)" },
   { name: "model.weights.h5", description: "a Keras model (.keras)" },
   { name: "[Content_Types].xml", description: "an office document" },
   { name: "META-INF/MANIFEST.MF", description: "a Java archive" },

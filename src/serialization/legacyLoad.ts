@@ -10,6 +10,7 @@ import { PickleStream } from "./pickleStream.js";
 import { partOfStorage } from "./sourceStorage.js";
 import { foreignStorage, readStorageId } from "./archiveStorages.js";
 import { findTorchClass } from "./torchGlobals.js";
+import { storageIdOf } from "./textStorageId.js";
 import { storageItemSize } from "./torchStorage.js";
 
 /** A file of torch before 1.6: five pickles and then the storages (lightning-checkpoint-format.md, 3.1). */
@@ -18,6 +19,7 @@ export interface LegacyFile {
   readonly protocol: number;
   readonly globals: readonly PyGlobal[];
   readonly opcodes: readonly string[];
+  readonly unnamedCalls: readonly string[];
   readonly storageCount: number;
   readonly storageBytes: number;
   /** Bytes behind the last storage: another torch.save into the same file, which torch.load does not see either. */
@@ -54,6 +56,7 @@ export async function loadLegacy(source: ByteSource): Promise<LegacyFile> {
     protocol: object.protocol,
     globals: object.globals,
     opcodes: object.opcodes,
+    unnamedCalls: object.unnamedCalls,
     storageCount: keys.value.length,
     storageBytes: end - stream.at - keys.value.length * COUNT_BYTES,
     trailingBytes: source.byteLength - end,
@@ -96,7 +99,8 @@ class LegacyStorages {
   }
 
   /** `('storage', class, key, location, numel, view)`, or `('module', class, file, source)` that stands for its class. */
-  load(id: PyValue): PyValue {
+  load(spelledId: PyValue): PyValue {
+    const id = storageIdOf(spelledId);
     if (id instanceof PyTuple && id.items[0] === "module") {
       const [, moduleClass] = id.items;
       if (moduleClass instanceof PyGlobal) return moduleClass;

@@ -16,7 +16,8 @@ const SUFFIX = ".npy";
 export async function readNpz(archive: ZipArchive): Promise<NumpyArrays> {
   const arrays = new Map<string, StoredTensor | PyObject>();
   for (const [entryName, entry] of archive.entries) {
-    const name = entryName.endsWith(SUFFIX) ? entryName.slice(0, -SUFFIX.length) : entryName;
+    if (!entryName.endsWith(SUFFIX)) continue; // numpy gives what is no array as bytes
+    const name = entryName.slice(0, -SUFFIX.length);
     arrays.set(name, await readNpy(new RecordStorage(entry), name));
   }
   return arrays;

@@ -40,6 +40,14 @@ export async function writeSafetensors(
 
 function dtypeName(name: string, tensor: StoredTensor): string {
   const dtype = DTYPES[tensor.dtype].safetensors;
+  // Of F4 the header counts single numbers along the last axis, and a scalar has none.
+  if (dtype === "F4" && tensor.shape.length === 0) {
+    throw new LtrainError(
+      "checkpoint.unsupported",
+      `tensor "${name}" is ${tensor.dtype} [], and safetensors has no packed scalars`,
+      { hint: "write it with --format pt" },
+    );
+  }
   if (dtype !== null) return dtype;
   throw new LtrainError(
     "checkpoint.unsupported",

@@ -76,7 +76,7 @@ async function loadZip(archive: TorchArchive): Promise<TorchFile> {
     findClass: findTorchClass,
   });
   const { value, protocol } = read;
-  const refused = refusedOpcodes(read.opcodes);
+  const refused = refusedOpcodes(read);
   const about = { protocol, ...globalsOf(read), refusedOpcodes: refused, remarks: [] };
   return { format: "torch-zip", value, archive: infoOf(archive), ...about };
 }
@@ -100,7 +100,7 @@ async function loadLegacyFile(source: ByteSource): Promise<TorchFile> {
       ? []
       : [`${trailingBytes} bytes follow the last storage: another torch.save, perhaps; torch.load does not read them`];
   const archive = { ...NO_ARCHIVE, recordCount: storageCount, storageBytes };
-  const refused = refusedOpcodes(read.opcodes);
+  const refused = refusedOpcodes(read);
   return { format: "torch-legacy", value, archive, protocol, ...globalsOf(read), refusedOpcodes: refused, remarks };
 }
 

@@ -1,4 +1,3 @@
-import { LtrainError } from "../errors.js";
 import type { ByteSink } from "../io/byteSink.js";
 import { pickle } from "../pickle/pickler.js";
 import type { Reduction } from "../pickle/pickler.js";
@@ -102,12 +101,6 @@ class StorageTable {
 
 function reduceTensor(tensor: StoredTensor, storages: StorageTable): Reduction {
   const { dtype, quantizer } = tensor;
-  if (DTYPES[dtype].rebuild === "qtensor" && quantizer === undefined) {
-    throw new LtrainError(
-      "checkpoint.unsupported",
-      `a ${dtype} tensor cannot be written without its scale and zero point`,
-    );
-  }
   const storageClass = storageClassOf(dtype);
   const storage = storages.classed(tensor.storage, storageClass);
   const hooks = new PyDict([], "OrderedDict");
@@ -125,7 +118,7 @@ function reduceTensor(tensor: StoredTensor, storages: StorageTable): Reduction {
   }
   const metadata = lazyBits(tensor);
   // Only the third form says the dtype itself: for dtypes without a storage class, and for a storage that another dtype named first.
-  const typed = DTYPES[dtype].rebuild === "v2" && storage.storageClass.name === storageClass.name;
+  const typed = DTYPES[dtype].rebuild !== "v3" && storage.storageClass.name === storageClass.name;
   const args = typed ? [...place, ...metadata] : [...place, new PyGlobal("torch", dtype), ...metadata];
   return { callable: typed ? REBUILD_V2 : REBUILD_V3, args: new PyTuple(args) };
 }

@@ -1,3 +1,4 @@
+import type { Unpickled } from "../pickle/unpickler.js";
 import type { PyGlobal } from "../pickle/values.js";
 import { isDType } from "../storage/dtype.js";
 import { STORAGE_DTYPES } from "./torchStorage.js";
@@ -54,9 +55,13 @@ const KNOWN_OPCODES: ReadonlySet<string> = new Set(
 );
 
 /** Those of a pickle's opcodes that torch.load(weights_only=True) stops at. */
-export function refusedOpcodes(opcodes: readonly string[]): readonly string[] {
-  return opcodes.filter((opcode) => !KNOWN_OPCODES.has(opcode));
+export function refusedOpcodes({ opcodes, unnamedCalls }: OpcodesSeen): readonly string[] {
+  const calls = unnamedCalls.map((opcode) => `${opcode} (of a value, not of a name)`);
+  return [...opcodes.filter((opcode) => !KNOWN_OPCODES.has(opcode)), ...calls];
 }
+
+/** What a pickle is made of, once each, and which opcodes call something that has no name. */
+type OpcodesSeen = Pick<Unpickled, "opcodes" | "unnamedCalls">;
 
 const SMALL_INTS = /^u?int[1-7]$/;
 /** torch.FloatTensor and its kin; of bool there is no sparse one. */

@@ -91,15 +91,11 @@ test("a storage seen as two dtypes is written once, and each tensor keeps its dt
   expect([...new Float32Array((await readTensor(tensorOf(b))).bytes.slice().buffer)]).toEqual([1, 3]);
 });
 
-test("every dtype that is not quantized survives, and a quantized one is refused", async () => {
-  for (const [name, { itemSize, rebuild }] of Object.entries(DTYPES)) {
+test("every dtype survives, also that of a quantized tensor whose scale is not known, as torch writes a view of bytes", async () => {
+  for (const [name, { itemSize }] of Object.entries(DTYPES)) {
     const dtype = name as DType;
     const bytes = Uint8Array.from({ length: 3 * itemSize }, (_, i) => i);
     const value = storedTensor({ dtype, shape: [3], bytes });
-    if (rebuild === "qtensor") {
-      await expect(saved(value)).rejects.toMatchObject({ code: "checkpoint.unsupported" });
-      continue;
-    }
     const back = await readTensor(tensorOf(await again(value)));
     expect({ ...back, bytes: [...back.bytes] }).toEqual({ dtype, shape: [3], bytes: [...bytes] });
   }
