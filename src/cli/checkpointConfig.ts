@@ -8,7 +8,7 @@ import { LtrainError } from "../errors.js";
 import { toPlain } from "../pickle/convert.js";
 import { PyDict } from "../pickle/values.js";
 import { commandLine } from "./shellWords.js";
-import type { TrainArguments } from "./train.js";
+import type { TrainArguments } from "./runOptions.js";
 import { commandOptions } from "./train.js";
 
 /** What a checkpoint says of its run, read before the run is made. */

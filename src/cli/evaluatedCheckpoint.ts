@@ -10,7 +10,8 @@ import { PyDict } from "../pickle/values.js";
 import { configOfCheckpoint, readCheckpointStart } from "./checkpointConfig.js";
 import { locateCheckpoint } from "./locate.js";
 import { newestRunRoot } from "./runRoot.js";
-import { commandOptions, type TrainArguments } from "./train.js";
+import type { TrainArguments } from "./runOptions.js";
+import { commandOptions } from "./train.js";
 
 /** What the command line gives `validate`, `test` and `predict`. */
 export interface EvaluateArguments extends TrainArguments {

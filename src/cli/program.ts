@@ -9,15 +9,11 @@ import { addInspect } from "./inspectCommand.js";
 import { addExamples } from "./examples.js";
 import { splitOverrides } from "./overrides.js";
 import { addPlot, addReport, addRuns } from "./runCommands.js";
+import type { ResumeArguments } from "./resume.js";
 import { addConvert, addExtract, addSanitize } from "./rewriteCommands.js";
-import type { RunOptions, TrainCommandOptions } from "./runOptions.js";
+import type { RunOptions } from "./runOptions.js";
 import { addRunOptions, addStopOptions, refuseUnknownOptions } from "./runOptions.js";
 import { addVerify } from "./verifyCommand.js";
-
-/** What `resume` was asked for: a checkpoint, a run folder or nothing, and what `train` takes. */
-export interface ResumeCommandOptions extends TrainCommandOptions {
-  readonly ckpt?: string;
-}
 
 /**
  * The ltrain program; `done` hears the exit code of the command that ran. Each command is loaded when it is asked for,
@@ -119,8 +115,6 @@ function addTrain(program: Command, terminal: Terminal, done: (exitCode: number)
   });
 }
 
-type ResumeOptions = RunOptions & { readonly plan?: boolean; readonly allowDataChange?: boolean };
-
 function addResume(program: Command, terminal: Terminal, done: (exitCode: number) => void): void {
   const resume = program
     .command("resume")
@@ -129,7 +123,7 @@ function addResume(program: Command, terminal: Terminal, done: (exitCode: number
   addStopOptions(addRunOptions(resume))
     .option("--plan", "show what would be restored, what has changed and what comes next, and do nothing")
     .option("--allow-data-change", "go on with training data that is not what it was");
-  resume.action(async (options: ResumeOptions) => {
+  resume.action(async (options: Omit<ResumeArguments, "ckpt" | "overrides">) => {
     const { overrides, words } = splitOverrides(resume.args);
     if (words.length > 1) {
       throw new LtrainError("usage.invalid", `resume takes one checkpoint or folder, and got ${words.join(", ")}`);

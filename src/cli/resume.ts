@@ -18,7 +18,7 @@ import type { PlanParts } from "./resumePlan.js";
 import { planResume, refusalOf } from "./resumePlan.js";
 import { commandLine } from "./shellWords.js";
 import { findSoundCheckpoint } from "./soundCheckpoint.js";
-import type { TrainArguments } from "./train.js";
+import type { TrainArguments } from "./runOptions.js";
 import { fitSetup } from "./train.js";
 import { plural } from "./units.js";
 

@@ -4,8 +4,9 @@ import { LtrainError } from "../errors.js";
 import { nearest } from "../nearest.js";
 import { parseSeconds } from "./schedulerSettings.js";
 
-/** What `train` was asked for; `overrides` are the raw tokens that are no options of its own, in order. */
-export interface TrainCommandOptions {
+/** What the command line gives `train`. */
+export interface TrainArguments {
+  /** Config files; a later one wins. */
   readonly config: readonly string[];
   readonly ckptPath?: string;
   readonly seedEverything?: string;
@@ -13,17 +14,22 @@ export interface TrainCommandOptions {
   readonly accelerator?: string;
   readonly precision?: string;
   readonly printConfig: boolean;
+  /** Whether only a few batches are tried, and nothing is written. */
   readonly dryRun?: boolean;
+  /** Where to write the engine's graphs. */
   readonly dumpGraph?: string;
   readonly json: boolean;
   readonly quiet: boolean;
+  /** Exit with 75 when a signal stops the run early. */
   readonly requeue?: boolean;
+  /** Seconds from SIGTERM after which it ends whatever is under way. */
   readonly grace?: number;
+  /** The words that are no options of the command, in their order: `--trainer.max_epochs 3`. */
   readonly overrides: readonly string[];
 }
 
 /** The same without the words that are no options. */
-export type RunOptions = Omit<TrainCommandOptions, "overrides">;
+export type RunOptions = Omit<TrainArguments, "overrides">;
 
 /** The options of every command that makes a run of a config. */
 export function addRunOptions(command: Command): Command {

@@ -1,5 +1,5 @@
 import { loadConfig } from "../config/loadConfig.js";
-import type { TrainArguments } from "./train.js";
+import type { TrainArguments } from "./runOptions.js";
 
 /** Where runs are looked for when no checkpoint was named: default_root_dir, as the config or the command line has it. */
 export async function newestRunRoot(args: Pick<TrainArguments, "config" | "overrides">): Promise<string> {

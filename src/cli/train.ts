@@ -5,30 +5,7 @@ import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import type { FitSetup } from "./fit.js";
 import { runFit } from "./fit.js";
-
-/** What the command line gives `train`. */
-export interface TrainArguments {
-  /** Config files; a later one wins. */
-  readonly config: readonly string[];
-  readonly ckptPath?: string;
-  readonly seedEverything?: string;
-  readonly engine?: string;
-  readonly accelerator?: string;
-  readonly precision?: string;
-  readonly printConfig: boolean;
-  /** Whether only a few batches are tried, and nothing is written. */
-  readonly dryRun?: boolean;
-  /** Where to write the engine's graphs. */
-  readonly dumpGraph?: string;
-  readonly json: boolean;
-  readonly quiet: boolean;
-  /** Exit with 75 when a signal stops the run early. */
-  readonly requeue?: boolean;
-  /** Seconds from SIGTERM after which it ends whatever is under way. */
-  readonly grace?: number;
-  /** The words that are no options of the command, in their order: `--trainer.max_epochs 3`. */
-  readonly overrides: readonly string[];
-}
+import type { TrainArguments } from "./runOptions.js";
 
 /** `ltrain train`: a config becomes a run. Gives the exit code. */
 export async function runTrain(args: TrainArguments, terminal: Terminal): Promise<number> {

@@ -5,7 +5,6 @@ import { appendDurably } from "../io/durableAppend.js";
 import { fileExists, makeFolder, readText, removeFile, writeTextAtomically } from "../io/textFile.js";
 import { csvLine, csvRows } from "./csvTable.js";
 import { LogFolder } from "./logFolder.js";
-import { yamlText } from "./yamlText.js";
 
 /** The rarer settings of a CSVLogger. */
 export interface CSVLoggerOptions {
@@ -25,7 +24,6 @@ export class CSVLogger implements Logger {
   readonly #folder: LogFolder;
   readonly #prefix: string;
   readonly #flushEvery: number;
-  #hparams: Readonly<Record<string, unknown>> = {};
   #columns: string[] = [];
   #pending: Row[] = [];
   /** Rows of this run that are in the file. */
@@ -34,8 +32,6 @@ export class CSVLogger implements Logger {
   #isTorn = false;
   /** Whether an older metrics.csv has been dealt with. */
   #hasStarted = false;
-  /** One write at a time, in order. */
-  #writing: Promise<void> = Promise.resolve();
 
   constructor(
     saveDir: string,
@@ -76,25 +72,21 @@ export class CSVLogger implements Logger {
    * counted them, without the rows of step `globalStep` and later.
    */
   async continueFrom(globalStep: number, rows: number | null = null): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#folder.inTurn(async () => {
       this.#hasStarted = true;
       await this.#keep((row, index) => (rows === null ? Number(row.get("step")) < globalStep : index < rows));
     });
   }
 
   async cutTo(rows: number): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#folder.inTurn(async () => {
       if (rows < this.#written) await this.#keep((_, index) => index < rows);
       this.#pending = this.#pending.slice(0, Math.max(0, rows - this.#written));
     });
   }
 
-  async logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void> {
-    this.#hparams = { ...this.#hparams, ...hparams };
-    if (Object.keys(this.#hparams).length === 0) return;
-    await this.#inTurn(async () => {
-      await writeTextAtomically(join(this.logDir, "hparams.yaml"), yamlText(this.#hparams));
-    });
+  logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void> {
+    return this.#folder.logHparams(hparams);
   }
 
   async logMetrics(metrics: Readonly<Record<string, number>>, step: number): Promise<void> {
@@ -109,7 +101,7 @@ export class CSVLogger implements Logger {
   }
 
   async save(): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#folder.inTurn(async () => {
       if (this.#pending.length === 0) return;
       await this.#startOver();
       const rows = [...this.#pending];
@@ -168,11 +160,5 @@ export class CSVLogger implements Logger {
 
   #lines(rows: readonly Row[]): string {
     return rows.map((row) => csvLine(this.#columns.map((column) => row.get(column) ?? ""))).join("");
-  }
-
-  #inTurn(write: () => Promise<void>): Promise<void> {
-    const turn = this.#writing.then(write);
-    this.#writing = turn.catch(() => undefined); // whoever waits for this turn hears of it; the next one still runs
-    return turn;
   }
 }

@@ -2,7 +2,6 @@ import { join } from "node:path";
 import type { Logger } from "../core/logger.js";
 import { appendText, fileExists, readText, writeTextAtomically } from "../io/textFile.js";
 import { LogFolder } from "./logFolder.js";
-import { yamlText } from "./yamlText.js";
 
 /** The rarer settings of a JSONLinesLogger. */
 export interface JSONLinesLoggerOptions {
@@ -14,12 +13,10 @@ export interface JSONLinesLoggerOptions {
 export class JSONLinesLogger implements Logger {
   readonly #folder: LogFolder;
   readonly #prefix: string;
-  #hparams: Readonly<Record<string, unknown>> = {};
   #pending = "";
   #rows = 0;
   /** Whether an older metrics.jsonl has been dealt with. */
   #hasStarted = false;
-  #writing: Promise<void> = Promise.resolve();
 
   constructor(
     saveDir: string,
@@ -64,10 +61,8 @@ export class JSONLinesLogger implements Logger {
     return this.#cut((lines) => lines.slice(0, rows));
   }
 
-  async logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void> {
-    this.#hparams = { ...this.#hparams, ...hparams };
-    if (Object.keys(this.#hparams).length === 0) return;
-    await this.#inTurn(() => writeTextAtomically(join(this.logDir, "hparams.yaml"), yamlText(this.#hparams)));
+  logHyperparams(hparams: Readonly<Record<string, unknown>>): Promise<void> {
+    return this.#folder.logHparams(hparams);
   }
 
   /** JSON has no word for NaN and infinities: they are written as the text "NaN", "Infinity", "-Infinity". */
@@ -82,7 +77,7 @@ export class JSONLinesLogger implements Logger {
   }
 
   save(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#folder.inTurn(async () => {
       if (this.#pending === "") return;
       const text = this.#pending;
       // What an earlier run left in this folder is not this run's, unless it goes on.
@@ -98,7 +93,7 @@ export class JSONLinesLogger implements Logger {
   }
 
   #cut(keep: (lines: readonly string[]) => readonly string[]): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#folder.inTurn(async () => {
       this.#hasStarted = true;
       if (!(await fileExists(this.metricsFile))) return;
       const lines = (await readText(this.metricsFile)).split("\n").slice(0, -1);
@@ -106,12 +101,6 @@ export class JSONLinesLogger implements Logger {
       this.#rows = kept.length;
       await writeTextAtomically(this.metricsFile, kept.map((line) => `${line}\n`).join(""));
     });
-  }
-
-  #inTurn(write: () => Promise<void>): Promise<void> {
-    const turn = this.#writing.then(write);
-    this.#writing = turn.catch(() => undefined); // whoever waits for this turn hears of it; the next one still runs
-    return turn;
   }
 }
 

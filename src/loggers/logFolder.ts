@@ -1,11 +1,15 @@
 import { join } from "node:path";
 import { subfolders } from "../io/subfolders.js";
+import { writeTextAtomically } from "../io/textFile.js";
+import { yamlText } from "./yamlText.js";
 
-/** Where a logger of Lightning's keeps a run: `<saveDir>/<name>/version_N`. */
+/** Where a logger of Lightning's keeps a run, `<saveDir>/<name>/version_N`, and what is written there in its turn. */
 export class LogFolder {
   readonly saveDir: string;
   readonly name: string;
   #version: number | string | null;
+  #hparams: Readonly<Record<string, unknown>> = {};
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(saveDir: string, name: string | null, version: number | string | null) {
     this.saveDir = saveDir;
@@ -22,6 +26,20 @@ export class LogFolder {
   get path(): string {
     const { version } = this;
     return join(this.saveDir, this.name, typeof version === "string" ? version : `version_${version}`);
+  }
+
+  /** One write at a time, in the order they were asked for. */
+  inTurn(write: () => Promise<void>): Promise<void> {
+    const turn = this.#writing.then(write);
+    this.#writing = turn.catch(() => undefined); // whoever waits for this turn hears of it; the next one still runs
+    return turn;
+  }
+
+  /** Write hparams.yaml: these and those of before. */
+  async logHparams(hparams: Readonly<Record<string, unknown>>): Promise<void> {
+    this.#hparams = { ...this.#hparams, ...hparams };
+    if (Object.keys(this.#hparams).length === 0) return;
+    await this.inTurn(() => writeTextAtomically(join(this.path, "hparams.yaml"), yamlText(this.#hparams)));
   }
 }
 
