@@ -6,6 +6,8 @@ import { numelOf } from "../storage/hostTensor.js";
 import { contiguousStride, StoredTensor } from "../storage/storedTensor.js";
 import { JsonError, JsonNumber, parseJson } from "./json.js";
 import type { Json } from "./json.js";
+import { readPlainHeader } from "./plainHeader.js";
+import type { HeaderEntry, PlainHeader } from "./plainHeader.js";
 import { sourceStorage } from "./sourceStorage.js";
 
 /** A safetensors file: named tensors whose bytes are still in the file, and a few strings. */
@@ -34,8 +36,7 @@ export async function readSafetensors(source: ByteSource): Promise<SafetensorsFi
   const dataStart = await headerEnd(source);
   const header = parseHeader(await source.read(LENGTH_BYTES, dataStart));
   const dataBytes = source.byteLength - dataStart;
-  const entries: Entry[] = [];
-  for (const [name, value] of header) if (name !== METADATA) entries.push(readEntry(name, value));
+  const entries = header.entries.map(checkedEntry);
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkCoverage(entries, dataBytes);
   const tensors = new Map<string, StoredTensor>();
@@ -43,7 +44,7 @@ export async function readSafetensors(source: ByteSource): Promise<SafetensorsFi
     const storage = sourceStorage(source, dataStart + begin, end - begin, `tensor "${name}"`);
     tensors.set(name, new StoredTensor({ dtype, shape, stride: contiguousStride(shape), storageOffset: 0, storage }));
   }
-  return { tensors, metadata: readMetadata(header.get(METADATA)) };
+  return { tensors, metadata: readMetadata(header.metadata) };
 }
 
 async function headerEnd(source: ByteSource): Promise<number> {
@@ -64,16 +65,21 @@ async function headerEnd(source: ByteSource): Promise<number> {
   return LENGTH_BYTES + length;
 }
 
-function parseHeader(bytes: Uint8Array): ReadonlyMap<string, Json> {
+function parseHeader(bytes: Uint8Array): PlainHeader {
   let header: Json;
   try {
-    header = parseJson(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes));
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    const plain = readPlainHeader(text);
+    if (plain !== undefined) return plain;
+    header = parseJson(text);
   } catch (error) {
     const place = error instanceof JsonError ? `${error.message}, at character ${error.at}` : "it is not UTF-8";
     throw malformed(`the header cannot be read: ${place}`, error);
   }
   if (!(header instanceof Map)) throw malformed("the header is not a JSON object");
-  return header as ReadonlyMap<string, Json>;
+  const members = header as ReadonlyMap<string, Json>;
+  const tensors = [...members].filter(([name]) => name !== METADATA);
+  return { entries: tensors.map(([name, value]) => readEntry(name, value)), metadata: members.get(METADATA) };
 }
 
 interface Entry {
@@ -84,11 +90,16 @@ interface Entry {
   readonly end: number;
 }
 
-function readEntry(name: string, value: Json): Entry {
+function readEntry(name: string, value: Json): HeaderEntry {
   if (!(value instanceof Map)) throw malformed(`tensor "${name}" is not described by an object`);
   const fields = value as ReadonlyMap<string, Json>;
-  const dtypeName = fields.get("dtype");
-  if (typeof dtypeName !== "string") throw malformed(`tensor "${name}" has no dtype`);
+  const dtype = fields.get("dtype");
+  if (typeof dtype !== "string") throw malformed(`tensor "${name}" has no dtype`);
+  const shape = counts(name, "shape", fields.get("shape"));
+  return { name, dtype, shape, offsets: counts(name, "data_offsets", fields.get("data_offsets")) };
+}
+
+function checkedEntry({ name, dtype: dtypeName, shape: written, offsets }: HeaderEntry): Entry {
   const dtype = BY_NAME.get(dtypeName);
   if (dtype === undefined) {
     throw new LtrainError(
@@ -96,8 +107,7 @@ function readEntry(name: string, value: Json): Entry {
       `tensor "${name}" has dtype ${JSON.stringify(dtypeName)}, which is not known here`,
     );
   }
-  const written = counts(name, "shape", fields.get("shape"));
-  const [begin, end, ...more] = counts(name, "data_offsets", fields.get("data_offsets"));
+  const [begin, end, ...more] = offsets;
   if (begin === undefined || end === undefined || more.length > 0)
     throw malformed(`tensor "${name}" needs two data_offsets`);
   const shape = dtype === PACKED ? packedShape(name, written) : written;

@@ -2,9 +2,12 @@
 
 `{"read": path}` opens a file by its extension (torch with weights_only=True) and describes every tensor with the place of
 its storage among the file's storages; `{"cast": path, "to": path, "dtype": name}` compares a file's tensors with what
-`.to(dtype)` makes of another's; `{"lightning": path}` asks load_from_checkpoint of a module without parameters."""
+`.to(dtype)` makes of another's; `{"verdict": path}` gives what torch.load(weights_only=True) says; `{"lightning": path}` asks load_from_checkpoint of a module without parameters."""
 import hashlib
 import json
+import os
+import resource
+import signal
 import sys
 import warnings
 
@@ -136,7 +139,28 @@ def patterns(request):
     return {}
 
 
-COMMANDS = {"read": read, "cast": cast, "patterns": patterns}
+def verdict(request):
+    """What torch.load(weights_only=True) says of a file, which may be hostile: in a process that may die of it."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+        signal.alarm(20)
+        try:
+            torch.load(request["verdict"], weights_only=True, map_location="cpu")
+            answer = "accepted"
+        except BaseException as error:
+            answer = f"{type(error).__name__}: {error}"
+        os.write(writing, answer[:60000].encode(errors="replace"))
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        answer = pipe.read().decode(errors="replace")
+    os.waitpid(child, 0)
+    return {"verdict": answer}
+
+
+COMMANDS = {"read": read, "cast": cast, "patterns": patterns, "verdict": verdict}
 
 if __name__ == "__main__":
     answers = []

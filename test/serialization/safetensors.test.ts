@@ -53,6 +53,48 @@ test.each(files.filter((name) => !/handmade/.test(name)))(
   },
 );
 
+test("a header is the same in safetensors' own layout and in any other that JSON allows", async () => {
+  const plain =
+    '{"__metadata__":{"format":"pt","a}b":"{"},"b.0":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]},' +
+    '"s":{"dtype":"I8","shape":[],"data_offsets":[8,9]},"__proto__":{"dtype":"U8","shape":[0],"data_offsets":[9,9]}}';
+  const spaced = plain.replaceAll(":", " : ").replaceAll(",", " ,\n");
+  const members = (text: string): string => JSON.stringify(JSON.parse(text));
+  expect(members(spaced)).toBe(members(plain));
+  const seen = async (text: string): Promise<object> => {
+    const { tensors, metadata } = await readSafetensors(bytesSource(fileOf(text, 9)));
+    return {
+      tensors: Array.from(tensors, ([name, { dtype, shape, byteLength }]) => [name, dtype, shape, byteLength]),
+      metadata: [...metadata],
+    };
+  };
+  const expected = {
+    tensors: [
+      ["b.0", "float32", [1, 2], 8],
+      ["s", "int8", [], 1],
+      ["__proto__", "uint8", [0], 0],
+    ],
+    metadata: [
+      ["format", "pt"],
+      ["a}b", "{"],
+    ],
+  };
+  for (const text of [plain, `${plain}  `, spaced]) expect(await seen(text)).toEqual(expected);
+});
+
+test.each([
+  ['{"a":{"dtype":"I8","shape":[01],"data_offsets":[0,1]}}', "at character"],
+  ['{"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},}', "a name expected"],
+  ['{"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]}}}', "more text after the end"],
+  [
+    '{"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"I8","shape":[1],"data_offsets":[0,1]}}',
+    '"a" is there twice',
+  ],
+  ['{"a":{"dtype":"I8","shape":[9007199254740993],"data_offsets":[0,1]}}', "not made of whole numbers"],
+  ['{"a":{"dtype":"I8","shape":[1],"data_offsets":[0]}}', "needs two data_offsets"],
+])("a header that is nearly plain is refused for what is wrong with it: %s", async (text, message) => {
+  await expect(readSafetensors(bytesSource(fileOf(text, 1)))).rejects.toThrow(message);
+});
+
 test("the data is ordered by dtype and name as safetensors orders it", async () => {
   // safetensors 0.8 wrote F64 a, F64 a2, F32 c, F32 e, F16 b, I8 i8, BOOL z (format document, 8).
   const dtypes: readonly [string, DType][] = [
