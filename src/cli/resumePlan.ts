@@ -6,20 +6,23 @@ import { loopPosition } from "../checkpoint/loopPosition.js";
 import type { ChangeKind } from "../config/changeKinds.js";
 import { kindOfChange } from "../config/changeKinds.js";
 import type { RunFolder } from "../config/classEntry.js";
-import { configChanges, describeChange } from "../config/configChanges.js";
+import type { ConfigChange } from "../config/configChanges.js";
+import { applyChange, configChanges, describeChange } from "../config/configChanges.js";
 import type { Run } from "../config/instantiate.js";
 import { instantiate } from "../config/instantiate.js";
 import type { ResolvedConfig } from "../config/loadConfig.js";
+import { loadConfig } from "../config/loadConfig.js";
 import type { TrainerState } from "../core/trainerState.js";
 import { LtrainError } from "../errors.js";
 import { lockOwner } from "../io/folderLock.js";
 import { nodeFiles } from "../io/fileOperations.js";
 import { isFolder } from "../io/textFile.js";
 import { freeSpace } from "../checkpoint/checkpointSpace.js";
-import { compareState } from "../nn/loadState.js";
 import { asNumber, keyText } from "../pickle/convert.js";
 import { PyDict } from "../pickle/values.js";
 import type { CheckpointStart } from "./checkpointConfig.js";
+import type { Impossibility, PlanProblem } from "./planProblems.js";
+import { blame, misfits } from "./planProblems.js";
 import type { PlannedData } from "./plannedData.js";
 import { planData } from "./plannedData.js";
 import type { PassedOver, SoundCheckpoint } from "./soundCheckpoint.js";
@@ -38,8 +41,9 @@ export interface ResumePlan {
   readonly run_folder: string;
   /** Whether the run goes on in its own folder, or opens a new one. */
   readonly goes_on_there: boolean;
+  /** Differences of the config that can be resumed with, by what they do. */
   readonly config: Readonly<Record<ChangeKind, readonly string[]>>;
-  /** Why it cannot be resumed like this; empty where it can. */
+  /** Why it cannot be resumed like this, with the differences that make it so; empty where it can. */
   readonly impossible: readonly string[];
   readonly next: { readonly epoch: number; readonly due: string | null } & PlannedData;
   /** Whether nothing is left to train: the limits of the config are reached. */
@@ -72,15 +76,32 @@ export async function planResume(
   const { checkpoint, byteLength, close } = await loadCheckpoint(found.path);
   try {
     const run = instantiate(resolved, runFolder === undefined ? {} : { runFolder });
+    const before = start.config;
     const changes =
-      start.config === null
-        ? []
-        : configChanges({ ...start.config, ckpt_path: null }, { ...resolved.config, ckpt_path: null });
-    const sorted = (kind: ChangeKind): string[] =>
-      changes.filter((change) => kindOfChange(change) === kind).map(describeChange);
+      before === null ? [] : configChanges({ ...before, ckpt_path: null }, { ...resolved.config, ckpt_path: null });
     const position = checkpoint.loops === null ? null : loopPosition(checkpoint.loops);
     const place = placeOf(position, start);
     const data = await planData(run, checkpoint, place.batch > 0);
+    const lookAt = async (other: Run): Promise<PlanProblem[]> => {
+      const { problems } = other === run ? data : await planData(other, checkpoint, place.batch > 0);
+      const ofData = problems.map((message): PlanProblem => ({ about: "data", message }));
+      return [...(await misfits(other, checkpoint)), ...(allowDataChange ? [] : ofData)];
+    };
+    const withOnly = async (some: readonly ConfigChange[]): Promise<PlanProblem[]> => {
+      const config = some.reduce<unknown>(applyChange, before) as NonNullable<typeof before>;
+      try {
+        const embedded = { config, path: found.path };
+        return await lookAt(instantiate(await loadConfig({ files: [], embedded, overrides: [], environment: {} })));
+      } catch (error) {
+        if (error instanceof LtrainError) return []; // one difference needs another
+        throw error;
+      }
+    };
+    const refused: Impossibility[] = [];
+    for (const problem of await lookAt(run)) refused.push(await blame(problem, changes, withOnly));
+    const possible = changes.filter((change) => !refused.some((each) => each.changes.includes(change)));
+    const sorted = (kind: ChangeKind): string[] =>
+      possible.filter((change) => kindOfChange(change) === kind).map(describeChange);
     const { logDir } = run.trainer;
     const locked = (await isFolder(logDir)) ? await lockOwner(logDir) : null;
     return {
@@ -95,11 +116,7 @@ export async function planResume(
       run_folder: logDir,
       goes_on_there: runFolder !== undefined,
       config: { harmless: sorted("harmless"), "changes-the-mathematics": sorted("changes-the-mathematics") },
-      impossible: [
-        ...(locked === null ? [] : [locked.message]),
-        ...misfits(run, checkpoint),
-        ...(allowDataChange ? [] : data.problems),
-      ],
+      impossible: [...(locked === null ? [] : [locked.message]), ...refused.map(({ text }) => text)],
       next: { epoch: place.epoch, due: place.due, ...data.next },
       finished: isFinished,
       lr: learningRates(checkpoint),
@@ -120,31 +137,6 @@ function placeOf(
   if (!isInside) return { epoch: start.epochs, batch: 0, due: null };
   if (isLastBatch !== true) return { epoch: epochsReady - 1, batch: batchesProcessed ?? 0, due: null };
   return { epoch: epochsReady, batch: 0, due: `the end of epoch ${epochsReady - 1}` };
-}
-
-/** What stands in the way: weights, optimizers or schedulers that are others here. */
-function misfits(run: Run, checkpoint: Checkpoint): string[] {
-  const problems: string[] = [];
-  const { module } = run;
-  try {
-    compareState(module.constructor.name, module.state(), checkpoint.stateDict.tensors, true);
-    const given = module.configureOptimizers();
-    const counted = countOptimizers(given);
-    const saved = checkpoint.optimizerStates?.length ?? 0;
-    if (counted !== null && counted !== saved) {
-      problems.push(`the checkpoint has the state of ${saved} optimizers, this run has ${counted}`);
-    }
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    problems.push(message.replaceAll(/\n\s*/g, ": "));
-  }
-  return problems;
-}
-
-/** Optimizers in what configureOptimizers gave; null where that is another form. */
-function countOptimizers(given: unknown): number | null {
-  if (Array.isArray(given)) return Array.isArray(given[0]) ? given[0].length : given.length;
-  return typeof given === "object" && given !== null ? 1 : null;
 }
 
 function restoredParts(checkpoint: Checkpoint): string[] {

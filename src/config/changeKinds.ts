@@ -1,3 +1,4 @@
+import { LIGHTNING_ARGUMENTS } from "../trainer/lightningArguments.js";
 import type { ConfigChange } from "./configChanges.js";
 import type { TrainerOption } from "./trainerOptions.js";
 
@@ -44,8 +45,8 @@ const TRAINER_KINDS: Readonly<Record<TrainerOption, ChangeKind>> = {
 /** Arguments of data modules that say how batches are made, and not of what. */
 const HARMLESS_DATA = new Set(["num_workers", "prefetch_factor", "persistent_workers", "pin_memory"]);
 
-/** Callbacks that end or change training; the others watch, save and draw. */
-const STEERING = /EarlyStopping|Timer|GradientAccumulationScheduler|StochasticWeightAveraging|WeightAveraging|Lambda/;
+/** Built-in callbacks that watch, save and draw; the others, and the user's own, may end or change training. */
+const WATCHING = /^(\w+\.)*(ModelCheckpoint|LearningRateMonitor|(Rich)?ModelSummary|(TQDM|Rich)?ProgressBar)$/;
 
 /** What a change does; of what is not known to be harmless it is said that it changes the mathematics. */
 export function kindOfChange({ key, before, after }: ConfigChange): ChangeKind {
@@ -57,8 +58,17 @@ export function kindOfChange({ key, before, after }: ConfigChange): ChangeKind {
   return key === "model.init_from" || key.startsWith("model.init_from.") ? "harmless" : "changes-the-mathematics";
 }
 
-function trainerKind(name: string, values: readonly unknown[]): ChangeKind {
-  if (name === "logger") return "harmless";
-  if (name === "callbacks") return STEERING.test(JSON.stringify(values)) ? "changes-the-mathematics" : "harmless";
+function trainerKind(name: string, [before, after]: readonly [unknown, unknown]): ChangeKind {
+  // Of Lightning's own arguments only those are taken that change nothing here.
+  if (name === "logger" || Object.hasOwn(LIGHTNING_ARGUMENTS, name)) return "harmless";
+  if (name === "callbacks") return steering(before) === steering(after) ? "harmless" : "changes-the-mathematics";
   return Object.hasOwn(TRAINER_KINDS, name) ? TRAINER_KINDS[name as TrainerOption] : "changes-the-mathematics";
+}
+
+/** Those of a list of callbacks that may change training, as text. */
+function steering(callbacks: unknown): string {
+  const list: readonly unknown[] = Array.isArray(callbacks) ? callbacks : [];
+  const isWatching = (each: unknown): boolean =>
+    WATCHING.test(String((each as { readonly class_path?: unknown } | null)?.class_path));
+  return JSON.stringify(list.filter((each) => !isWatching(each)));
 }

@@ -17,6 +17,15 @@ export function configChanges(before: unknown, after: unknown, path: readonly st
   return [{ key: path.join("."), before: before as HparamValue | undefined, after: after as HparamValue | undefined }];
 }
 
+/** A plain config with one change made to it. */
+export function applyChange(config: unknown, { key, after }: ConfigChange): unknown {
+  const [first = "", ...rest] = key.split(".");
+  const mapping = isMapping(config) ? config : {};
+  const { [first]: before, ...others } = mapping;
+  const value = rest.length === 0 ? after : applyChange(before, { key: rest.join("."), before: undefined, after });
+  return value === undefined ? others : { ...others, [first]: value };
+}
+
 /** A change in one line: `trainer.max_epochs: 2 -> 4`. */
 export function describeChange({ key, before, after }: ConfigChange): string {
   return `${key}: ${valueText(before)} -> ${valueText(after)}`;

@@ -4,8 +4,8 @@ import type { LRScheduler } from "../optim/lrScheduler.js";
 import type { Optimizer } from "../optim/optimizer.js";
 import { keyText } from "../pickle/convert.js";
 import { PyDict } from "../pickle/values.js";
-import type { FitRun } from "./fitRun.js";
 import { inMemory } from "./inMemory.js";
+import type { ResolvedSetup } from "./optimizerSetup.js";
 import type { Write } from "./restoreStates.js";
 
 /**
@@ -13,7 +13,7 @@ import type { Write } from "./restoreStates.js";
  * over those of another kind; here each has one, and it fits.
  */
 export async function restoreOptimizers(
-  run: FitRun,
+  run: ResolvedSetup,
   { optimizerStates, lrSchedulers, globalStep }: Checkpoint,
   write: Write,
   warn: (message: string) => void,

@@ -2,7 +2,6 @@ import { mkdtemp, readdir, readFile, realpath, rm, stat, writeFile } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../src/cli/main.js";
-import { kindOfChange } from "../../src/config/changeKinds.js";
 import { recordingTerminal } from "../../src/io/console.js";
 import { Generator, randperm } from "../../src/tensor/generator.js";
 import { loadCheckpoint } from "../../src/checkpoint/checkpointIO.js";
@@ -120,19 +119,50 @@ test("other data is impossible too, unless it is allowed", async () => {
   expect(allowed.messages).toContain("warning: the training data has changed: it has 36 examples, and had 32\n");
 });
 
+test("config differences are sorted: of several the impossible one is found, with its reason", async () => {
+  const words = ["--model.hidden", "8", "--model.lr", "0.5", "--trainer.max_steps", "-1", "--data.num_workers", "1"];
+  const { code, output } = await ltrain("resume", join(folder, run0), "--plan", "--json", ...words);
+  expect(code).toBe(5);
+  const plan = JSON.parse(output) as { config: unknown; impossible: string[] };
+  expect(plan.config).toEqual({
+    harmless: ["data.init_args.num_workers: 0 -> 1", "trainer.max_steps: 11 -> -1"],
+    "changes-the-mathematics": ["model.init_args.lr: 0.01 -> 0.5"],
+  });
+  expect(plan.impossible).toEqual([
+    expect.stringMatching(
+      /^model\.init_args\.hidden: 4 -> 8: .*\[4, 784\] in the file, \[8, 784\] in the model/,
+    ) as string,
+  ]);
+});
+
+test("a learning rate schedule that the checkpoint has no state of is impossible, and resume says the same", async () => {
+  const words = [
+    "--optimizer",
+    "Adam",
+    "--lr_scheduler",
+    "StepLR",
+    "--lr_scheduler.step_size",
+    "1",
+    "--trainer.max_steps",
+    "-1",
+  ];
+  const plan = await ltrain("resume", join(folder, run0), "--plan", ...words);
+  expect([plan.code, plan.output]).toEqual([
+    5,
+    expect.stringMatching(
+      /^impossible +(optimizer|lr_scheduler)\S*: .*the state of no lr schedulers, this run has 1 /m,
+    ) as string,
+  ]);
+  const resumed = await ltrain("resume", join(folder, run0), ...words);
+  expect([resumed.code, resumed.messages]).toEqual([
+    5,
+    expect.stringContaining("the checkpoint has the state of no lr schedulers, this run has 1 lr scheduler") as string,
+  ]);
+});
+
 test("a finished run has no next batch", async () => {
   const { code, output } = await ltrain("resume", join(folder, run0), "--plan");
   expect(code).toBe(0);
   expect(output).toMatch(/^next +nothing is left to train/m);
   expect(await readFile(join(folder, run0, "metrics.csv"), "utf8")).toContain("step");
-});
-
-test("of a key that nobody knows it is said that it changes the mathematics", () => {
-  const kind = (key: string): string => kindOfChange({ key, before: 1, after: 2 });
-  expect(kind("trainer.max_epochs")).toBe("harmless");
-  expect(kind("data.init_args.num_workers")).toBe("harmless");
-  expect(kind("trainer.precision")).toBe("changes-the-mathematics");
-  expect(kind("trainer.something_new")).toBe("changes-the-mathematics");
-  expect(kind("model.init_args.dropout")).toBe("changes-the-mathematics");
-  expect(kind("lr_scheduler.init_args.gamma")).toBe("changes-the-mathematics");
 });
