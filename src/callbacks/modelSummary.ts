@@ -7,6 +7,8 @@ import type { Terminal } from "../io/console.js";
 import type { Module } from "../nn/module.js";
 import type { Parameter } from "../nn/parameter.js";
 import { numelOf } from "../storage/hostTensor.js";
+import type { ModuleTrace } from "./layerTrace.js";
+import { traceLayers, UNKNOWN_SIZE } from "./layerTrace.js";
 import { pythonFormat } from "./pythonFormat.js";
 
 /** Where a ModelSummary writes, and how deep it looks. */
@@ -31,12 +33,27 @@ export class ModelSummary extends Callback {
   }
 
   override onFitStart(_trainer: TrainerState, module: LightningModule): void {
-    if (this.#maxDepth !== 0) this.#terminal.stderr.write(`\n${summarize(module, this.#maxDepth)}\n\n`);
+    if (this.#maxDepth === 0) return;
+    const { trace, note } = traceOrNote(module);
+    this.#terminal.stderr.write(`\n${summarize(module, this.#maxDepth, trace)}\n${note}\n`);
   }
 }
 
-/** The table of a module's parts, and the totals below it, laid out as Lightning lays them out. */
-export function summarize(module: Module, maxDepth = 1): string {
+/** A module that cannot be written down as a graph is still trained op by op. */
+function traceOrNote(module: LightningModule): { readonly trace: ModuleTrace | null; readonly note: string } {
+  try {
+    return { trace: traceLayers(module), note: "" };
+  } catch (error) {
+    if (!(error instanceof LtrainError) || error.code !== "engine.unsupported") throw error;
+    return { trace: null, note: `Sizes and FLOPs are not known: ${error.message}\n` };
+  }
+}
+
+/**
+ * The table of a module's parts, and the totals below it, laid out as Lightning lays them out. Without a trace of an
+ * example input there are no FLOPs, where Lightning writes zeros.
+ */
+export function summarize(module: Module, maxDepth = 1, trace: ModuleTrace | null = null): string {
   const modules = module.namedModules().slice(1);
   const shown = modules.filter(([path]) => maxDepth === -1 || path.split(".").length <= maxDepth);
   const rows = shown.map(([path, part], i) => [
@@ -45,10 +62,13 @@ export function summarize(module: Module, maxDepth = 1): string {
     part.constructor.name,
     countText(elementsOf(part.parameters())),
     part.training ? "train" : "eval",
+    ...traced(trace, part),
   ]);
+  const columns = ["", "Name", "Type", "Params", "Mode", ...(trace === null ? [] : ["FLOPs", "In sizes", "Out sizes"])];
   const total = elementsOf(module.parameters());
   const inRows = shown.reduce((sum, [, part]) => sum + elementsOf(part.parameters()), 0);
-  if (total > inRows) rows.push([" ", "other params", "n/a", countText(total - inRows), "n/a"]);
+  if (total > inRows)
+    rows.push([" ", "other params", "n/a", countText(total - inRows), ...columns.slice(4).map(() => "n/a")]);
   const trainable = elementsOf(module.parameters().filter((parameter) => parameter.requiresGrad));
   const training = modules.filter(([, part]) => part.training).length;
   const megabytes = module.parameters().reduce((sum, parameter) => sum + bytesOf(parameter), 0) * 1e-6;
@@ -59,11 +79,15 @@ export function summarize(module: Module, maxDepth = 1): string {
     [pythonFormat(megabytes, ",.3f", false), "Total estimated model params size (MB)"],
     [String(training), "Modules in train mode"],
     [String(modules.length - training), "Modules in eval mode"],
+    ...(trace === null ? [] : [[countText(trace.flops), "Total Flops"] as const]),
   ] as const;
-  return [
-    ...table(["", "Name", "Type", "Params", "Mode"], rows),
-    ...totals.map(([n, what]) => n.padEnd(10) + what),
-  ].join("\n");
+  return [...table(columns, rows), ...totals.map(([n, what]) => n.padEnd(10) + what)].join("\n");
+}
+
+function traced(trace: ModuleTrace | null, part: Module): readonly string[] {
+  if (trace === null) return [];
+  const { inSize = UNKNOWN_SIZE, outSize = UNKNOWN_SIZE, flops = 0 } = trace.layers.get(part) ?? {};
+  return [countText(flops), inSize, outSize];
 }
 
 function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {

@@ -1,4 +1,5 @@
 import type { Checkpoint } from "../checkpoint/checkpoint.js";
+import type { Batch as HostBatch } from "../data/batch.js";
 import type { DataLoader } from "../data/dataLoader.js";
 import { LtrainError } from "../errors.js";
 import { Module } from "../nn/module.js";
@@ -58,6 +59,11 @@ export abstract class LightningModule<Batch = unknown> extends Module {
   trainer: TrainerState | null = null;
   /** False: trainingStep differentiates and steps the optimizers itself (docs/optimizers.md). */
   automaticOptimization = true;
+  /**
+   * Lightning's example_input_array: what forward takes, a list being several arguments. ModelSummary sends its shapes
+   * through the module for the sizes and FLOPs of every part.
+   */
+  exampleInputArray: HostBatch | null = null;
   #hparams = NO_HPARAMS;
   #logSink: LogSink | null = null;
   #whenMuted: (() => void) | null = null;

@@ -6,7 +6,7 @@ import { crossEntropy } from "../nn/functional.js";
 import { Linear } from "../nn/linear.js";
 import type { Parameter } from "../nn/parameter.js";
 import { AdamW } from "../optim/adamW.js";
-import { float32Tensor } from "../storage/hostTensor.js";
+import { float32Tensor, zerosTensor } from "../storage/hostTensor.js";
 import { defaultGenerator, normal_ } from "../tensor/generator.js";
 import { tf, type Tensor } from "../tensor/tf.js";
 import { Transformer, type TransformerArgs } from "./transformer.js";
@@ -42,6 +42,7 @@ export class CharGPT extends LightningModule<Batch> {
     this.lm_head = new Linear(n_embd, vocab_size, { bias: false });
     this.transformer.wte.weight = this.lm_head.weight;
     this.#initialise(n_layer);
+    this.exampleInputArray = zerosTensor("int64", [1, block_size]);
     this.#optimizer = { lr, weightDecay };
   }
 

@@ -4,6 +4,7 @@ import { ReLU } from "../nn/activation.js";
 import { Sequential } from "../nn/container.js";
 import { flatten, mseLoss } from "../nn/functional.js";
 import { Linear } from "../nn/linear.js";
+import { zerosTensor } from "../storage/hostTensor.js";
 import type { Tensor } from "../tensor/tf.js";
 import { adamWithSteps } from "./adamWithSteps.js";
 
@@ -44,6 +45,7 @@ export class LitAutoEncoder extends LightningModule<Batch> {
     });
     this.encoder = new Sequential(new Linear(inFeatures, hidden), new ReLU(), new Linear(hidden, latent));
     this.decoder = new Sequential(new Linear(latent, hidden), new ReLU(), new Linear(hidden, inFeatures));
+    this.exampleInputArray = zerosTensor("float32", [1, inFeatures]);
     this.#optimizer = { lr, step_size, gamma };
   }
 

@@ -7,6 +7,7 @@ import { Flatten } from "../nn/flatten.js";
 import { crossEntropy } from "../nn/functional.js";
 import { Linear } from "../nn/linear.js";
 import { MaxPool2d } from "../nn/pool.js";
+import { zerosTensor } from "../storage/hostTensor.js";
 import { tf, type Tensor } from "../tensor/tf.js";
 import { adamWithSteps, type AdamWithStepsArgs } from "./adamWithSteps.js";
 
@@ -61,6 +62,7 @@ export class LitCNN extends LightningModule<Batch> {
       new Linear(hidden, numClasses),
     );
     this.#imageSize = imageSize;
+    this.exampleInputArray = zerosTensor("float32", [1, 1, imageSize, imageSize]);
     this.#optimizer = { lr, step_size, gamma };
   }
 

@@ -5,6 +5,7 @@ import { Sequential } from "../nn/container.js";
 import { crossEntropy, flatten } from "../nn/functional.js";
 import { Linear } from "../nn/linear.js";
 import type { Layer, Module } from "../nn/module.js";
+import { zerosTensor } from "../storage/hostTensor.js";
 import { tf, type Tensor } from "../tensor/tf.js";
 import { adamWithSteps } from "./adamWithSteps.js";
 
@@ -48,6 +49,7 @@ export class LitClassifier extends LightningModule<Batch> {
       width = size;
     }
     this.layers = new Sequential(...layers, new Linear(width, numClasses));
+    this.exampleInputArray = zerosTensor("float32", [1, inFeatures]);
     this.#optimizer = { lr, step_size, gamma };
   }
 

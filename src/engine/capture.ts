@@ -8,7 +8,7 @@ import type { Variable } from "../tensor/variable.js";
 import { observeVariables } from "../tensor/variable.js";
 import { userLine } from "./callSite.js";
 import type { Recording, StepFunction } from "./executor.js";
-import type { Graph, Port, TensorSpec } from "./graph.js";
+import type { Graph, Node, Port, TensorSpec } from "./graph.js";
 import { checkGraph } from "./graph.js";
 import { computeType } from "./hostValues.js";
 import { RecordingBackend, record } from "./recordingBackend.js";
@@ -29,6 +29,8 @@ export interface CaptureOptions {
   readonly recording?: Recording;
   /** Let each node's origin name the user's line, which takes long: for error messages. */
   readonly places?: boolean;
+  /** Is given the nodes before the first is written: the list grows as the step goes on. */
+  readonly watch?: (nodes: readonly Node[]) => void;
 }
 
 /** The port of a step's input. */
@@ -68,6 +70,7 @@ export function captureStep(
   const { recording = "first", places = false } = options;
   return record((backend) => {
     backend.notesPlaces = places;
+    options.watch?.(backend.builder.nodes);
     const ports: Port[] = [];
     const placeholders: Record<string, Tensor> = {};
     for (const [name, spec] of Object.entries(inputs)) {

@@ -7,7 +7,12 @@ import type { Graph, Node } from "./graph.js";
  * a grouped convolution torch counts every group's inputs for each group, which nobody multiplies.
  */
 export function countFlops(graph: Graph): number {
-  return graph.nodes.reduce((sum, node) => sum + 2 * productsOf(node), 0);
+  return countNodeFlops(graph.nodes);
+}
+
+/** The same of some nodes of a graph. */
+export function countNodeFlops(nodes: readonly Node[]): number {
+  return nodes.reduce((sum, node) => sum + 2 * productsOf(node), 0);
 }
 
 /** Multiplications of one node. */
