@@ -1,8 +1,10 @@
 /** Two runs want one folder at the same moment. */
-import { checkFolder, ltrain, makeWorld, outcome, removeWorld, RESUME, TRAIN, unbroken } from "./world.mjs";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { checkEnd, checkFolder, ltrain, makeWorld, removeWorld, RESUME, TRAIN } from "./world.mjs";
 
 export async function rivals(round, rounds = 10) {
-  let refused = 0;
+  let [refused, apart] = [0, 0];
   for (let i = 0; i < rounds; i += 1) {
     await round(`two resumes ${i}`, async () => {
       const folder = makeWorld();
@@ -18,9 +20,24 @@ export async function rivals(round, rounds = 10) {
       if (loser !== undefined && !loser.stderr.includes('"code":"run.locked"')) throw new Error(loser.stderr);
       refused += loser === undefined ? 0 : 1;
       await checkFolder(folder, Math.max(...both.map(({ saved }) => saved)));
-      if ((await outcome(folder)) !== (await unbroken())) throw new Error("I3: it does not end as the unbroken run");
+      await checkEnd(folder);
+      removeWorld(folder);
+    });
+    await round(`two new runs ${i}`, async () => {
+      const folder = makeWorld();
+      const both = await Promise.all([ltrain(folder, TRAIN), ltrain(folder, TRAIN)]);
+      // Who comes second finds the name taken: a folder of its own, or the other's lock.
+      const loser = both.find(({ code }) => code !== 0);
+      if (both.every(({ code }) => code !== 0)) throw new Error(`none has trained: ${both[0].stderr}`);
+      if (loser !== undefined && !(loser.code === 5 && loser.stderr.includes('"code":"run.locked"')))
+        throw new Error(`it ended with ${loser.code}: ${loser.stderr}`);
+      const hasTwo = existsSync(join(folder, "lightning_logs", "version_1", "checkpoints", "last.ckpt"));
+      if (hasTwo === (loser !== undefined)) throw new Error("two runs have written in one folder");
+      apart += hasTwo ? 1 : 0;
+      await checkFolder(folder, -1);
+      await checkEnd(folder);
       removeWorld(folder);
     });
   }
-  return `${refused} times the other was refused while one ran`;
+  return `${refused} times the other resume was refused while one ran, ${apart} times two new runs took a folder each`;
 }

@@ -4,13 +4,14 @@
  */
 import { parseArgs } from "node:util";
 import { corruptions } from "./corruptions.mjs";
+import { disks } from "./disks.mjs";
 import { injections } from "./injections.mjs";
 import { kills } from "./kills.mjs";
 import { resumes } from "./resumes.mjs";
 import { rivals } from "./rivals.mjs";
 import { signals } from "./signals.mjs";
 
-const SCENARIOS = { kills, injections, signals, rivals, resumes, corruptions };
+const SCENARIOS = { kills, injections, disks, signals, rivals, resumes, corruptions };
 const { values, positionals } = parseArgs({ options: { rounds: { type: "string" } }, allowPositionals: true });
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 const wanted = positionals.length === 0 ? Object.keys(SCENARIOS) : positionals;
@@ -21,15 +22,18 @@ for (const name of wanted) {
   if (scenario === undefined) throw new Error(`there is no ${name}: there are ${Object.keys(SCENARIOS).join(", ")}`);
   const began = performance.now();
   const counts = { rounds: 0, held: 0 };
-  /** One round: what it throws did not hold. */
+  /** One round: what it throws did not hold. Gives whether it held. */
   const round = async (title, body) => {
     counts.rounds += 1;
+    if (counts.rounds % 25 === 0) process.stderr.write(`${name}: ${counts.rounds} rounds\n`);
     try {
       await body();
       counts.held += 1;
+      return true;
     } catch (error) {
       failures += 1;
       process.stdout.write(`${name}: ${title}: ${error.message}\n`);
+      return false;
     }
   };
   const remarks = await scenario(round, rounds);

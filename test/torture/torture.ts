@@ -1,6 +1,16 @@
 /** The run that is tortured: a few numbers to learn, and a callback that can hurt itself at a chosen moment. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { Callback, DataLoader, LightningDataModule, LightningModule, nn, optim, tf, type Tensor } from "ltrain";
+import {
+  Callback,
+  DataLoader,
+  LightningDataModule,
+  LightningModule,
+  nn,
+  optim,
+  tf,
+  type Tensor,
+  type TrainerState,
+} from "ltrain";
 
 type Batch = [Tensor];
 
@@ -62,6 +72,10 @@ export class TinyData extends LightningDataModule {
 }
 
 export class Phase extends Callback {
+  /** Where training stands when all of it is done: checkpoints of a run that was broken may be of other moments. */
+  override async onFitEnd(trainer: TrainerState): Promise<void> {
+    if (trainer.currentEpoch === trainer.maxEpochs) await trainer.saveCheckpoint("end.ckpt");
+  }
   override onSanityCheckStart(): void {
     moment("sanity check");
   }
