@@ -9,7 +9,7 @@ const PHASES = {
   data: [1, 11, 17, 30, 45],
   step: [1, 2, 6, 9],
   "batch end": [1, 6, 9],
-  save: [1, 2, 4, 5],
+  save: [1, 2, 3, 4],
   validation: [1, 2, 3],
   "validation data": [9, 14],
   "validation end": [1, 2],
