@@ -5,7 +5,7 @@ import type { Renamed } from "./diffNames.js";
 import { findRenamed } from "./diffNames.js";
 import type { Tolerance, ValueDifference } from "./diffTensors.js";
 import { diffValues } from "./diffTensors.js";
-import type { ValueChange } from "./diffTrees.js";
+import type { SplitTree, ValueChange } from "./diffTrees.js";
 import { diffTreeValues, splitTree } from "./diffTrees.js";
 
 /** A tensor's outside. */
@@ -37,6 +37,8 @@ export interface CheckpointDiff {
   readonly renamed: readonly Renamed[];
   /** Tensors that are the same in both, name and all. */
   readonly equal: number;
+  /** Parts of a checkpoint, `loops`, `optimizer_states`, of which the other file has nothing. */
+  readonly sections: ReadonlySet<string>;
 }
 
 /** How two files are compared. */
@@ -61,7 +63,21 @@ export async function diffCheckpoints(a: PyValue, b: PyValue, options: DiffOptio
     onlyB: new Map([...weights.onlyB, ...others.onlyB]),
     renamed: weights.renamed,
     equal: weights.equal + others.equal,
+    sections: oneSided(sectionsOf(left), sectionsOf(right)),
   };
+}
+
+/** The part of a checkpoint that a path lies in: `loops` of `loops["fit_loop"]`. */
+export function sectionOf(path: string): string {
+  return /^[^[.]+/.exec(path)?.[0] ?? path;
+}
+
+function sectionsOf({ values, others }: SplitTree): Set<string> {
+  return new Set([...values.keys(), ...others.keys()].map(sectionOf));
+}
+
+function oneSided(a: ReadonlySet<string>, b: ReadonlySet<string>): Set<string> {
+  return new Set([...a, ...b].filter((section) => !(a.has(section) && b.has(section))));
 }
 
 /** Whether two files are the same. */
@@ -69,7 +85,7 @@ export function isEqual({ values, changed, onlyA, onlyB, renamed }: CheckpointDi
   return values.length + changed.length + onlyA.size + onlyB.size + renamed.length === 0;
 }
 
-type TensorsDiff = Omit<CheckpointDiff, "values">;
+type TensorsDiff = Omit<CheckpointDiff, "values" | "sections">;
 
 const NOTHING: TensorsDiff = { changed: [], onlyA: new Map(), onlyB: new Map(), renamed: [], equal: 0 };
 

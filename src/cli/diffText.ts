@@ -1,6 +1,7 @@
 import type { CheckpointDiff, TensorChange, TensorForm } from "../checkpoint/diffCheckpoints.js";
 import type { Renamed } from "../checkpoint/diffNames.js";
 import type { ValueChange } from "../checkpoint/diffTrees.js";
+import { foldSections } from "./diffSections.js";
 import { printable } from "./printable.js";
 import type { TableStream } from "./table.js";
 import { renderTable } from "./table.js";
@@ -19,12 +20,14 @@ export async function diffText(
 ): Promise<string> {
   const head = [`--- ${printable(names.a)}`, `+++ ${printable(names.b)}`];
   if (stat) return [...head, ...summaryLines(diff)].join("\n");
+  const { lines, values, onlyA, onlyB } = foldSections(diff);
   const changed = diff.changed.length === 0 ? [] : [await changedTable(diff.changed, stream)];
   return [
     ...head,
-    ...diff.values.map(valueLine),
-    ...[...diff.onlyA].map((entry) => tensorLine("-", entry)),
-    ...[...diff.onlyB].map((entry) => tensorLine("+", entry)),
+    ...values.map(valueLine),
+    ...lines.map(printable),
+    ...[...onlyA].map((entry) => tensorLine("-", entry)),
+    ...[...onlyB].map((entry) => tensorLine("+", entry)),
     ...diff.renamed.map(renamedLine),
     ...changed,
     ...summaryLines(diff),

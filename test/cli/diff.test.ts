@@ -112,3 +112,18 @@ test("a damaged file is an error with its name, not a difference", async () => {
   expect(code).toBe(3);
   expect(messages).toContain(bad);
 });
+
+test("a whole checkpoint against its weights: what the other file has nothing of is a line for each part", async () => {
+  const weights = join(folder, "weights.pt");
+  await ltrain("extract", A, "--prefix", "encoder.", "-o", weights);
+  const { code, output } = await ltrain("diff", A, weights);
+  expect(code).toBe(1);
+  const twin = JSON.parse(readFileSync(A.replace(/ckpt$/, "json"), "utf8")) as { epoch: number };
+  const lines = output.split("\n");
+  expect(lines).toContain(`- epoch: ${twin.epoch}`);
+  expect(lines.filter((line) => line.startsWith("- loops"))).toEqual([expect.stringMatching(/^- loops: \d+ values$/)]);
+  expect(lines.filter((line) => line.startsWith("- optimizer_states"))).toEqual([
+    expect.stringMatching(/^- optimizer_states: \d+ values, 12 tensors$/), // step, exp_avg, exp_avg_sq of two layers' weight and bias
+  ]);
+  expect(lines.filter((line) => line.startsWith("- decoder."))).toHaveLength(2);
+});
