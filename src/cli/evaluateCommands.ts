@@ -50,7 +50,10 @@ export function addPredict(program: Command, terminal: Terminal, done: Done): vo
     .usage(USAGE)
     .option("-o, --output <file>", "where to: .csv, .jsonl or .npy; - is standard output, which is also the default")
     .option("--format <format>", "csv, jsonl or npy, where the name does not say it")
-    .option("--input <path>", "what to predict: a .csv or .npy file, an image or a folder of images (PNG, PGM, PPM)")
+    .option(
+      "--input <path>",
+      "what to predict: a .csv or .npy file, an image or a folder of images (PNG, JPEG, PGM, PPM)",
+    )
     .option("--key <name>", "one of several outputs of predictStep: logits, or parts.0")
     .option("--force", "replace a file that is there", false);
   addRunOptions(command).action(async (options: PredictCommandOptions) => {

@@ -1,20 +1,20 @@
 import { LtrainError } from "../errors.js";
+import { decodeJpeg } from "./jpeg.js";
 import { decodeNetpbm } from "./netpbm.js";
 import type { Image } from "./pixels.js";
 import { decodePng } from "./png.js";
 
 /** The files that are taken for images, by their extensions. */
-export const IMAGE_EXTENSIONS: readonly string[] = [".png", ".pgm", ".ppm", ".pnm"];
+export const IMAGE_EXTENSIONS: readonly string[] = [".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".pnm"];
 
-/** The image in a file's bytes, by what they begin with: PNG, or binary PGM and PPM. `name` is for complaints. */
+/** The image in a file's bytes, by what they begin with: PNG, JPEG, or binary PGM and PPM. `name` is for complaints. */
 export function decodeImage(bytes: Uint8Array, name: string): Image {
   const [first = 0, second = 0] = bytes;
   if (first === 0x89) return decodePng(bytes, name);
   if (first === 0x50 && (second === 0x35 || second === 0x36)) return decodeNetpbm(bytes, name);
-  const what =
-    first === 0xff && second === 0xd8 ? "a JPEG image, which is not read" : "not an image that is known here";
-  throw new LtrainError("data.malformed", `${name}: ${what}`, {
-    hint: "make it a PNG, PGM or PPM file first: magick mogrify -format png *.jpg",
+  if (first === 0xff && second === 0xd8) return decodeJpeg(bytes, name);
+  throw new LtrainError("data.malformed", `${name}: not an image that is known here`, {
+    hint: "make it a PNG, JPEG, PGM or PPM file first: magick mogrify -format png FILE",
   });
 }
 

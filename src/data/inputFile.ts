@@ -38,7 +38,7 @@ export async function openInput(path: string, options: InputOptions = {}): Promi
   const extension = extname(path).toLowerCase();
   if (extension === ".csv") return new Rows(csvRows(await readText(path), path));
   if (extension === ".npy") return new Rows(await npyRows(path));
-  if (isImage(path) || /^\.jpe?g$/.test(extension)) return openImages([path], options);
+  if (isImage(path)) return openImages([path], options);
   throw new LtrainError(
     "data.malformed",
     `${path}: there is no way to read ${extension || "a file like this"} to predict on`,
@@ -103,8 +103,6 @@ function isImage(name: string): boolean {
 
 async function imagesIn(folder: string): Promise<string[]> {
   const files = (await listFolder(folder)).filter(({ kind }) => kind === "file").map(({ name }) => name);
-  const jpeg = files.find((name) => /\.jpe?g$/i.test(name));
-  if (jpeg !== undefined) return [join(folder, jpeg)]; // to be told why it cannot be read, and not left out
   const images = files.filter(isImage);
   if (images.length > 0) return images.map((name) => join(folder, name));
   throw new LtrainError("data.missing", `there are no images in ${folder}`, {
