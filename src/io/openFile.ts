@@ -1,5 +1,3 @@
-import type { Stats } from "node:fs";
-
 /** What is known of a path without opening it. */
 export interface FileStatus {
   readonly kind: "file" | "folder" | "other";
@@ -20,8 +18,18 @@ export interface OpenFile {
   close(): Promise<void>;
 }
 
+/** What of node's Stats is used; by name it would ask every user of the library for node's types. */
+export interface NodeStats {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly dev: number;
+  readonly ino: number;
+  isFile(): boolean;
+  isDirectory(): boolean;
+}
+
 /** What node says of a path or a file. */
-export function statusOf(stats: Stats): FileStatus {
+export function statusOf(stats: NodeStats): FileStatus {
   return {
     kind: stats.isFile() ? "file" : stats.isDirectory() ? "folder" : "other",
     byteLength: stats.size,

@@ -24,7 +24,7 @@ export interface MultiheadAttentionCall {
    * other way round than in scaledDotProductAttention, as in torch.
    */
   readonly mask?: Tensor | null;
-  /** [N, keys]: padding, added to the scores or, of bool, hidden where it is true. */
+  /** Padding [N, keys], added to the scores or, of bool, hidden where it is true. */
   readonly keyPaddingMask?: Tensor | null;
 }
 

@@ -8,6 +8,7 @@ import type { Tensor } from "../tensor/tf.js";
 
 /** The precisions that can be asked for, by Lightning's names. */
 export const PRECISION_NAMES = ["32-true", "16-mixed", "bf16-mixed", "16-true", "bf16-true"] as const;
+/** One of them. */
 export type PrecisionName = (typeof PRECISION_NAMES)[number];
 
 /** Outputs of a step that are the precision's own, and not the user's, begin so. */

@@ -21,4 +21,9 @@ export const NOT_RUN: readonly NotRun[] = [
     command: "npm run fuzz -- --minutes 30",
     because: "half an hour; test/fuzz has a short run",
   },
+  {
+    page: "docs/gpu.md",
+    command: "ONNXRUNTIME_NODE_INSTALL=cuda12 node node_modules/onnxruntime-node/script/install.js",
+    because: "fetches hundreds of megabytes from a server that is not always reached, for a card that CI has not",
+  },
 ];

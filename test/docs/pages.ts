@@ -75,6 +75,7 @@ export const WORLDS: Readonly<Record<string, World>> = {
     },
     codes: { "npx ltrain convert model.ckpt -o model.safetensors": 5 },
   },
+  "docs/gpu.md": { numbersVary: true },
   "docs/inspect.md": {
     files: {
       "run.ckpt": ADAM,
@@ -90,6 +91,13 @@ export const WORLDS: Readonly<Record<string, World>> = {
   "docs/json.md": {
     run: { of: "autoencoder" },
     prepare: (folder) => writeConfig(folder, "autoencoder"),
+  },
+  "docs/pytorch.md": {
+    files: { "run.ckpt": ADAM },
+    prepare: async (folder) => {
+      await cp(join(folder, "../classifier", CHECKPOINTS, "last.ckpt"), join(folder, "epoch=9-step=1000.ckpt"));
+      await writeConfig(folder, "classifier");
+    },
   },
   "docs/reading.md": {
     serves: ["torch/huge-storage-tiny-view.pt"],
@@ -121,6 +129,7 @@ export const WORLDS: Readonly<Record<string, World>> = {
     files: { "storage-claims-1TB.ckpt": "hostile/storage-claims-1TB.ckpt" },
     codes: { "ltrain inspect storage-claims-1TB.ckpt": 3 },
   },
+  "docs/training.md": { numbersVary: true, unstable: /^done |^best |^last |^resume |^inspect / },
   "docs/verify.md": {
     files: {
       "lightning_logs/version_3/checkpoints/epoch=4-step=500.ckpt": ADAM,

@@ -48,3 +48,8 @@ test.each(pages)("the links of %s lead to files and headings that are there", (p
     expect([target, slugs]).toEqual([target, expect.arrayContaining([heading])]);
   }
 });
+
+test("README's index names every page of docs", () => {
+  const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+  for (const [page] of pages) if (page !== "README.md") expect(readme).toContain(`(${page}`);
+});
