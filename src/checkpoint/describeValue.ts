@@ -1,7 +1,10 @@
-import { pythonFloat } from "../pickle/pythonFloat.js";
+import { LtrainError } from "../errors.js";
+import { pythonComplex, pythonFloat } from "../pickle/pythonFloat.js";
 import { PyComplex, PyFloat, PyGlobal, PyObject, PySet, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import { knownValueOf } from "../serialization/knownValue.js";
+import { numpyArrayOf } from "../serialization/numpyArray.js";
+import type { NumpyArray } from "../serialization/numpyArray.js";
 import { StoredTensor } from "../storage/storedTensor.js";
 
 /** Deeper than this, a container is shown as "..."; no one reads further on a line. */
@@ -30,7 +33,7 @@ function describe(value: PyValue, depth: number, budget: Budget): string {
   if (value instanceof PyFloat) return pythonFloat(value.value);
   if (value instanceof Uint8Array) return `<${value.byteLength} bytes>`;
   if (value instanceof StoredTensor) return `tensor(${value.dtype} [${value.shape.join(", ")}])`;
-  if (value instanceof PyComplex) return `(${value.real}${value.imag < 0 ? "" : "+"}${value.imag}j)`;
+  if (value instanceof PyComplex) return pythonComplex(value.real, value.imag);
   if (value instanceof PyStorage) return "<storage>";
   if (value instanceof PyGlobal) return `<${value.toString()}>`;
   if (depth >= MAX_SHOWN_DEPTH || budget.left <= 0) return "...";
@@ -39,8 +42,29 @@ function describe(value: PyValue, depth: number, budget: Budget): string {
   if (value instanceof PyObject) return describeObject(value, inner, listed);
   if (Array.isArray(value)) return `[${listed(value, inner)}]`;
   if (value instanceof PyTuple) return `(${listed(value.items, inner)}${value.items.length === 1 ? "," : ""})`;
-  if (value instanceof PySet) return value.size === 0 ? "set()" : `{${listed(value.items, inner)}}`;
+  if (value instanceof PySet) return describeSet(value, listed(value.items, inner));
   return `{${listed(value, ([key, item]) => `${inner(key)}: ${inner(item)}`)}}`;
+}
+
+function describeSet({ frozen, size }: PySet, items: string): string {
+  if (frozen) return size === 0 ? "frozenset()" : `frozenset({${items}})`;
+  return size === 0 ? "set()" : `{${items}}`;
+}
+
+/** A numpy array of numbers, texts or records that a pickle holds; undefined for one of objects, and for a call that lies. */
+export function shownArray(value: PyObject): NumpyArray | undefined {
+  try {
+    const array = numpyArrayOf(value);
+    return array?.items === undefined ? array : undefined;
+  } catch (error) {
+    if (error instanceof LtrainError) return undefined;
+    throw error;
+  }
+}
+
+/** `float32 [2, 3]`; a dtype that torch does not have as numpy spells it. */
+export function arrayText({ tensor, type, shape }: NumpyArray): string {
+  return `${tensor?.dtype ?? type.text} [${shape.join(", ")}]`;
 }
 
 /**
@@ -57,6 +81,8 @@ function describeObject(
     const isNumber = /^numpy\.(?:bool|u?int|float|complex)\d*$/.test(known.type);
     return `${known.type}(${isNumber ? known.text : pythonString(known.text)})`;
   }
+  const array = shownArray(value);
+  if (array !== undefined) return `numpy.ndarray(${arrayText(array)})`;
   const args = value.args instanceof PyTuple ? listed(value.args.items, inner) : "";
   const items = value.listItems.length > 0 ? ` ${inner(value.listItems)}` : "";
   const entries = value.dictItems.size > 0 ? ` ${inner(value.dictItems)}` : "";

@@ -41,7 +41,11 @@ export async function findNewestCheckpoint(path: string, files: FileOperations =
 /** All checkpoints of the run at a path, the newest first; see findNewestCheckpoint for which run it is. */
 export async function searchCheckpoints(path: string, files: FileOperations = nodeFiles): Promise<CheckpointSearch> {
   const status = await statusOf(path, files);
-  if (status === undefined) throw new LtrainError("file.missing", `there is no file or folder ${path}`);
+  if (status === undefined) {
+    const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(path)?.[0];
+    const hint = scheme === undefined ? {} : { hint: `${scheme} is not read; paths and https:// addresses are` };
+    throw new LtrainError("file.missing", `there is no file or folder ${path}`, hint);
+  }
   if (status.kind !== "folder" || (await checkpointFolderAt(path, files)) !== undefined) {
     return { searched: false, candidates: [{ path, epoch: 0, globalStep: 0 }], skipped: [] };
   }

@@ -3,7 +3,7 @@ import { PyComplex, PyDict, PyFloat, PyGlobal, PyObject, PySet, PyStorage, PyTup
 import type { PyValue } from "../pickle/values.js";
 import { knownValueOf } from "../serialization/knownValue.js";
 import { StoredTensor } from "../storage/storedTensor.js";
-import { className, describeValue } from "./describeValue.js";
+import { className, describeValue, shownArray } from "./describeValue.js";
 
 /** What JSON can carry. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -52,6 +52,10 @@ function jsonForeign(value: PyObject, inner: (item: PyValue) => JsonValue): Json
   const known = knownValueOf(value);
   if (known?.type === "numpy.bool") return known.text === "True";
   if (known !== undefined) return /^numpy\.(?:u?int|float)\d/.test(known.type) ? jsonDigits(known.text) : known.text;
+  const array = shownArray(value);
+  if (array !== undefined) {
+    return { class: "numpy.ndarray", dtype: array.tensor?.dtype ?? array.type.text, shape: [...array.shape] };
+  }
   const [only] = value.args instanceof PyTuple ? value.args.items : [];
   if (value.className === "torch.Size" && only !== undefined) return inner(only);
   const dict = asDict(value);

@@ -1,4 +1,4 @@
-import { describeValue } from "../checkpoint/describeValue.js";
+import { describeValue, shownArray } from "../checkpoint/describeValue.js";
 import type { FoundValue } from "../checkpoint/findValue.js";
 import { findValue } from "../checkpoint/findValue.js";
 import { jsonValue } from "../checkpoint/jsonValue.js";
@@ -55,6 +55,8 @@ async function tensorsIn({
   path,
 }: FoundValue): Promise<readonly (readonly [string, StoredTensor])[] | undefined> {
   if (value instanceof StoredTensor) return [[path, value]];
+  const array = value instanceof PyObject ? shownArray(value)?.tensor : undefined;
+  if (array !== undefined) return [[path, array]];
   const parts = value instanceof PyObject ? tensorPartsOf(value) : undefined;
   if (parts === undefined) return undefined;
   const rows = await nestedRows(parts);
@@ -98,13 +100,20 @@ async function keyJson({ value, path }: FoundValue, options: InspectOptions): Pr
     ...(options.stats ? { stats: await (await import("./inspectStats.js")).statsJson(tensor) } : {}),
     ...(options.values ? { values: await tensorValues(tensor) } : {}),
   }));
-  return { type: "tensor", tensor: await describer.describe(found) };
+  return { type: isTensor(value) ? "tensor" : "numpy.ndarray", tensor: await describer.describe(found) };
 }
 
 function tensorFound(value: PyValue, path: string): AnyTensorAtPath | undefined {
   if (value instanceof StoredTensor) return { path, tensor: value };
-  const parts = value instanceof PyObject ? tensorPartsOf(value) : undefined;
+  if (!(value instanceof PyObject)) return undefined;
+  const tensor = shownArray(value)?.tensor;
+  if (tensor !== undefined) return { path, tensor };
+  const parts = tensorPartsOf(value);
   return parts === undefined ? undefined : { path, parts };
+}
+
+function isTensor(value: PyValue): boolean {
+  return value instanceof StoredTensor || (value instanceof PyObject && tensorPartsOf(value) !== undefined);
 }
 
 /** The Python class of a value that is no tensor. */

@@ -1,10 +1,10 @@
-import { describeValue } from "../checkpoint/describeValue.js";
+import { arrayText, describeValue, shownArray } from "../checkpoint/describeValue.js";
 import type { JsonValue } from "../checkpoint/jsonValue.js";
 import { jsonValue } from "../checkpoint/jsonValue.js";
 import type { Child } from "../checkpoint/treePaths.js";
 import { childrenOf, ROOT_PATH } from "../checkpoint/treePaths.js";
 import type { ConsoleStream } from "../io/console.js";
-import { PyDict, PyObject, PySet, PyTuple } from "../pickle/values.js";
+import { PyDict, PyGlobal, PyObject, PySet, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import { knownValueOf } from "../serialization/knownValue.js";
 import { tensorPartsOf } from "../serialization/tensorParts.js";
@@ -74,9 +74,20 @@ function nameOf({ step }: Child): string {
 /** Whether what is in a value gets lines of its own. */
 function isOpened(value: PyValue): value is PyValue[] | PyTuple | PyDict | PySet | PyObject {
   if (value instanceof PyDict) return value.size > 0 || (value.attributes?.size ?? 0) > 0;
-  if (value instanceof PyObject) return knownValueOf(value) === undefined && tensorPartsOf(value) === undefined;
+  if (value instanceof PyObject) {
+    return !isOneLine(value) && tensorPartsOf(value) === undefined && shownArray(value) === undefined;
+  }
   if (!Array.isArray(value) && !(value instanceof PyTuple) && !(value instanceof PySet)) return false;
   return !isPlainList(Array.isArray(value) ? value : value.items);
+}
+
+/** A value of a class that is known, or one that is made of a few plain values: a member of an Enum, a range. */
+function isOneLine(value: PyObject): boolean {
+  if (knownValueOf(value) !== undefined) return true;
+  const { args, kwargs, state, listItems, dictItems, callable } = value;
+  if (kwargs !== undefined || state !== undefined || listItems.length > 0 || dictItems.size > 0) return false;
+  if (!(callable instanceof PyGlobal) || !(args instanceof PyTuple)) return false;
+  return args.items.length > 0 && args.items.length <= MAX_ON_A_LINE && isPlainList(args.items);
 }
 
 function isPlainList(items: readonly PyValue[]): boolean {
@@ -108,15 +119,20 @@ function treeLine(value: PyValue): string {
     const shape = parts.shape === null ? "" : ` [${parts.shape.join(", ")}]`;
     return `${parts.dtype ?? ""} ${parts.layout}${shape}`.trim();
   }
-  return knownValueOf(value) === undefined ? `<${value.className}>` : describeValue(value);
+  const array = shownArray(value);
+  if (array !== undefined) return `numpy.ndarray ${arrayText(array)}  ${formatBytes(array.bytes?.byteLength ?? 0)}`;
+  return isOneLine(value) ? describeValue(value) : `<${value.className}>`;
 }
 
 function listLine(kind: string, items: readonly PyValue[]): string {
   if (!isPlainList(items)) return `${kind}, ${plural(items.length, "item")}`;
   const shown = items.slice(0, MAX_ON_A_LINE).map((item) => describeValue(item));
   if (items.length > MAX_ON_A_LINE) shown.push(`... ${plural(items.length, "item")} in all`);
-  const [open, close] = kind === "list" ? ["[", "]"] : kind === "tuple" ? ["(", ")"] : [`${kind}(`, ")"];
-  return `${open}${shown.join(", ")}${close}`;
+  const listed = shown.join(", ");
+  if (kind === "list") return `[${listed}]`;
+  if (kind === "tuple") return `(${listed}${items.length === 1 ? "," : ""})`;
+  if (items.length === 0) return `${kind}()`;
+  return kind === "set" ? `{${listed}}` : `${kind}({${listed}})`;
 }
 
 /** The same as JSON: the whole value, tensors by dtype and shape. */

@@ -1,7 +1,7 @@
 import { describeValue } from "../../src/checkpoint/describeValue.js";
 import { pythonFloat } from "../../src/pickle/pythonFloat.js";
 import { float, tuple } from "../../src/pickle/convert.js";
-import { PyDict, PyGlobal, PyObject } from "../../src/pickle/values.js";
+import { PyComplex, PyDict, PyGlobal, PyObject, PySet } from "../../src/pickle/values.js";
 
 test("floats are printed as Python's repr prints them", () => {
   // From Python 3: [repr(x) for x in (...)]
@@ -35,6 +35,12 @@ test("a value is one line of Python", () => {
     `{'betas': (0.9, 0.999), 'on': True, 'none': None, 'n': 1, 'list': ["it's", 'a "b"']}`,
   );
   expect(describeValue(tuple(1))).toBe("(1,)");
+  expect(describeValue(new PySet([1, "a"], true))).toBe("frozenset({1, 'a'})");
+  expect(describeValue(new PySet([], true))).toBe("frozenset()");
+  // From Python 3: repr(complex("nan-infj")), repr(complex(1, -2.5)), repr(complex(0, 1)).
+  expect(describeValue(new PyComplex(NaN, -Infinity))).toBe("(nan-infj)");
+  expect(describeValue(new PyComplex(1, -2.5))).toBe("(1-2.5j)");
+  expect(describeValue(new PyComplex(0, 1))).toBe("1j");
   expect(describeValue(new PyObject(new PyGlobal("pathlib", "PosixPath"), tuple("a")))).toBe("pathlib.PosixPath('a')");
 });
 

@@ -54,6 +54,24 @@ test("--key shows one value as Python prints it, a container as a tree, a tensor
   expect(json).toMatchObject({ schema_version: 1, type: "tuple", value: [0.9, 0.999] });
 });
 
+test("numpy arrays, members of an Enum and tuples of one stand on a line; --key shows an array's numbers", async () => {
+  // The classes, dtypes and shapes are those that make.py beside the file gave them.
+  const file = `${FIXTURES}sanitize/objects.ckpt`;
+  const tree = await inspect([file, "--tree"]);
+  expect(tree).toMatch(/── array {2}numpy\.ndarray float32 \[2, 3\] {2}24 B\n/);
+  expect(tree).toMatch(/── color {2}<acme_models\.layers\.Color\('red'\)>\n/);
+  expect(await inspect([file, "--key", "numpy.array", "--values"])).toBe(
+    `numpy["array"]  float32 [2, 3], 24 B, stride [3, 1]
+tensor([[0., 1., 2.],
+        [3., 4., 5.]])
+`,
+  );
+  const json = JSON.parse(await inspect([file, "--json"])) as { readonly tree?: unknown };
+  expect(json).not.toHaveProperty("tree");
+  const shown = JSON.parse(await inspect([file, "--key", "numpy", "--json"])) as { readonly value: object };
+  expect(shown.value).toMatchObject({ array: { class: "numpy.ndarray", dtype: "float32", shape: [2, 3] } });
+});
+
 test("a key that is not there is an error that names the nearest and what is there", async () => {
   const { code, message } = await complaint([AUTOENCODER, "--key", "hyper_parameters.learnin_rate"]);
   expect(code).toBe(4);
