@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LIGHTNING_ARGUMENTS } from "../trainer/lightningArguments.js";
 import { BUILT_IN } from "./builtIn.js";
 import type { AnyClassEntry, ClassKind } from "./classEntry.js";
 import { KINDS } from "./classEntry.js";
@@ -60,6 +61,15 @@ function trainerProperties(): Record<string, JSONSchema> {
       default: true,
       anyOf: [{ type: ["boolean", "null"] }, reference("logger"), { type: "array", items: reference("logger") }],
     },
+    ...Object.fromEntries(
+      Object.entries(LIGHTNING_ARGUMENTS).map(([key, { accepts, answer }]): [string, JSONSchema] => [
+        key,
+        {
+          description: `Lightning's, and read as LightningCLI saves it; ${answer}.`,
+          anyOf: [{ enum: accepts as readonly JSONValue[] }, reference(REFERENCE)],
+        },
+      ]),
+    ),
     ...Object.fromEntries(
       Object.entries(GONE).map(([key, text]): [string, JSONSchema] => [
         key,

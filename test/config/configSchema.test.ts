@@ -9,6 +9,7 @@ import { BUILT_IN } from "../../src/config/builtIn.js";
 import { configSchema } from "../../src/config/configSchema.js";
 import { loadConfig } from "../../src/config/loadConfig.js";
 import { recordingTerminal } from "../../src/io/console.js";
+import { LIGHTNING_ARGUMENTS } from "../../src/trainer/lightningArguments.js";
 
 const CONFIGS = fileURLToPath(new URL("../../configs/", import.meta.url));
 const validate = new Ajv({ allErrors: true }).compile(configSchema()); // compiling checks it against draft 7 itself
@@ -63,6 +64,9 @@ test.each([
   `${BASE}trainer: {max_epochs: 3, max_steps: "\${.max_epochs}", precision: "\${oc.env:P,bf16-mixed}"}\n`,
   "model: {class_path: LitAutoEncoder, init_from: a.pt, init_args: {hidden: '${.latent}', latent: 4}}\ndata: MNISTDataModule\n",
   "model: {class_path: LitAutoEncoder, init_from: {path: a.pt, prefix: [encoder.], strict: false}}\ndata: MNISTDataModule\n",
+  // As LightningCLI saves a run's config: Lightning's own arguments at their defaults.
+  `${BASE}trainer: {devices: auto, num_nodes: 1, strategy: auto, benchmark: null, inference_mode: true, use_distributed_sampler: true, profiler: null, plugins: null, sync_batchnorm: false, model_registry: null}\n`,
+  `${BASE}trainer: {devices: "\${oc.env:LTRAIN_TEST_DEVICES,1}"}\n`,
 ])("schema and loader both take %j", async (text) => {
   expect([validate(parse(text)), validate.errors]).toEqual([true, null]);
   expect(await loads(text)).toBe(true);
@@ -89,6 +93,9 @@ test.each([
   `${BASE}trainer: {callbacks: [{class_path: EarlyStopping, init_args: {}}]}\n`,
   `${BASE}trainer: {callbacks: [{class_path: EarlyStopping, init_args: {monitor: a, mode: lower}}]}\n`,
   `${BASE}trainer: {logger: CSVLoger}\n`,
+  `${BASE}trainer: {devices: 2}\n`,
+  `${BASE}trainer: {strategy: ddp}\n`,
+  `${BASE}trainer: {num_nodes: null}\n`,
 ])("schema and loader both refuse %j", async (text) => {
   expect(validate(parse(text))).toBe(false);
   expect(await loads(text)).toBe(false);
@@ -105,6 +112,16 @@ test("every init_arg of every built-in class has its docs in the schema", () => 
     expect(Object.keys(properties).sort()).toEqual(Object.keys(args.shape).sort());
     for (const [key, { description }] of Object.entries(properties)) {
       expect([name, key, (description ?? "").length > 3]).toEqual([name, key, true]);
+    }
+  }
+});
+
+test("of Lightning's arguments schema and loader take the same values", async () => {
+  const values = [null, true, false, 1, 2, "1", -1, "auto", "ddp", "simple"];
+  for (const key of Object.keys(LIGHTNING_ARGUMENTS)) {
+    for (const value of values) {
+      const text = `${BASE}trainer: {${key}: ${JSON.stringify(value)}}\n`;
+      expect([key, value, validate(parse(text))]).toEqual([key, value, await loads(text)]);
     }
   }
 });
