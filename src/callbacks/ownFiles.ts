@@ -7,6 +7,8 @@ import { liesIn } from "./relocateState.js";
 export class OwnFiles {
   /** In the order they were written; whether each is known to be durable. */
   readonly #files = new Map<string, boolean>();
+  /** Those that go when the save under way is durable. */
+  readonly #leaving = new Set<string>();
 
   get size(): number {
     return this.#files.size;
@@ -27,6 +29,7 @@ export class OwnFiles {
 
   /** A file is durable now; one that is not ours stays somebody else's. */
   confirm(path: string): void {
+    this.#leaving.clear();
     if (!this.#files.delete(path)) return;
     this.#files.set(path, true);
   }
@@ -42,14 +45,16 @@ export class OwnFiles {
 
   /**
    * One that can be done without, forgotten: the oldest, or of `worstFirst` the worst, but neither the newest that is
-   * durable, nor the best of those, nor one of `kept`.
+   * durable, nor the best of those, nor one of `kept`. What fell out of the best goes first, where a better one is left.
    */
   spare(worstFirst: readonly string[] | null, kept: readonly (string | null)[]): string | null {
     const { durable, newest } = this;
     const scored = worstFirst?.filter((path) => durable.includes(path));
     const needed = new Set([...kept, newest, scored?.at(-1)]);
-    const path = (scored ?? durable).find((each) => !needed.has(each)) ?? null;
+    const leaving = (scored?.length ?? 0) > 0 ? [...this.#leaving] : [];
+    const path = [...leaving, ...(scored ?? durable)].find((each) => !needed.has(each)) ?? null;
     if (path !== null) this.#files.delete(path);
+    this.#leaving.delete(path ?? "");
     return path;
   }
 
@@ -62,6 +67,8 @@ export class OwnFiles {
     if (!liesIn(folder, path)) return [];
     const source = trainer.ckptPath;
     if (source !== null && (resolve(source) === resolve(path) || (await isSameFile(source, path)))) return [];
+    // What is newest is not known any more when it is out of the list.
+    if (path !== this.newest) this.#leaving.add(path);
     this.#files.delete(path);
     return [path];
   }

@@ -2,6 +2,7 @@ import { ModelCheckpoint } from "../callbacks/modelCheckpoint.js";
 import { Callback } from "../core/callback.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { TrainerState } from "../core/trainerState.js";
+import { LtrainError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { numelOf } from "../storage/hostTensor.js";
 import type { RecordedPart, RecordedState, RunRecord } from "../runs/runRecord.js";
@@ -61,11 +62,11 @@ export class RunRecorder extends Callback {
   }
 
   override async onTrainEpochEnd(trainer: TrainerState): Promise<void> {
-    await this.#write({ epochs: trainer.currentEpoch + 1, global_step: trainer.globalStep });
+    await this.#keepUp(trainer, { epochs: trainer.currentEpoch + 1, global_step: trainer.globalStep });
   }
 
   override async onCheckpointSaved(trainer: TrainerState, path: string): Promise<void> {
-    await this.#write({ global_step: trainer.globalStep, last_checkpoint_path: path });
+    await this.#keepUp(trainer, { global_step: trainer.globalStep, last_checkpoint_path: path });
   }
 
   override async onFitEnd(trainer: TrainerState): Promise<void> {
@@ -90,6 +91,16 @@ export class RunRecorder extends Callback {
 
   async #end(trainer: TrainerState, state: RecordedState, reason: string | null): Promise<void> {
     await this.#write({ state, reason, ended: new Date().toISOString(), global_step: trainer.globalStep });
+  }
+
+  /** While training goes on a full disk only keeps the record from being of today: whether that matters, checkpoints say. */
+  async #keepUp(trainer: TrainerState, changes: Partial<RunRecord>): Promise<void> {
+    try {
+      await this.#write(changes);
+    } catch (error) {
+      if (!(error instanceof LtrainError) || error.code !== "disk.full") throw error;
+      trainer.warn(`run.json is left as it was: ${error.message}`);
+    }
   }
 
   async #write(changes: Partial<RunRecord>): Promise<void> {

@@ -17,6 +17,8 @@ export class JSONLinesLogger implements Logger {
   #rows = 0;
   /** Whether an older metrics.jsonl has been dealt with. */
   #hasStarted = false;
+  /** Whether an append failed, of which a part may be there. */
+  #isTorn = false;
 
   constructor(
     saveDir: string,
@@ -81,8 +83,14 @@ export class JSONLinesLogger implements Logger {
       if (this.#pending === "") return;
       const text = this.#pending;
       // What an earlier run left in this folder is not this run's, unless it goes on.
-      if (this.#hasStarted) await appendText(this.metricsFile, text);
-      else await writeTextAtomically(this.metricsFile, text);
+      const mustRewrite = !this.#hasStarted || this.#isTorn;
+      const before = this.#isTorn ? await this.#writtenLines(text) : "";
+      if (mustRewrite) await writeTextAtomically(this.metricsFile, before + text);
+      else {
+        this.#isTorn = true;
+        await appendText(this.metricsFile, text);
+      }
+      this.#isTorn = false;
       this.#hasStarted = true;
       this.#pending = this.#pending.slice(text.length);
     });
@@ -90,6 +98,13 @@ export class JSONLinesLogger implements Logger {
 
   finalize(): Promise<void> {
     return this.save();
+  }
+
+  /** What is in the file without the half of `text` that an append has left there. */
+  async #writtenLines(text: string): Promise<string> {
+    const count = this.#rows - (text.split("\n").length - 1);
+    const lines = (await readText(this.metricsFile)).split("\n").slice(0, count);
+    return lines.map((line) => `${line}\n`).join("");
   }
 
   #cut(keep: (lines: readonly string[]) => readonly string[]): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Logger } from "../core/logger.js";
+import { LtrainError } from "../errors.js";
 import type { MetricViews } from "./results.js";
 import { userCode } from "./userFailure.js";
 
@@ -8,8 +9,11 @@ export class MetricsBoard {
   readonly progressBarMetrics = new Map<string, number>();
   readonly #loggers: readonly Logger[];
 
-  constructor(loggers: readonly Logger[]) {
+  readonly #warn: (message: string) => void;
+
+  constructor(loggers: readonly Logger[], warn: (message: string) => void = () => undefined) {
     this.#loggers = loggers;
+    this.#warn = warn;
   }
 
   /** Put up new values; what is not among them stays as it was. */
@@ -44,11 +48,17 @@ export class MetricsBoard {
     for (const logger of this.#loggers) await userCode(`${logger.constructor.name}.save`, () => logger.save());
   }
 
+  /** Where the disk is full rows wait in memory until there is room: whether the run does too, checkpoints say. */
   async #write(row: Readonly<Record<string, number>>, step: number): Promise<void> {
     for (const logger of this.#loggers) {
       const name = logger.constructor.name;
-      await userCode(`${name}.logMetrics`, () => logger.logMetrics(row, step));
-      await userCode(`${name}.save`, () => logger.save());
+      try {
+        await userCode(`${name}.logMetrics`, () => logger.logMetrics(row, step));
+        await userCode(`${name}.save`, () => logger.save());
+      } catch (error) {
+        if (!(error instanceof LtrainError) || error.code !== "disk.full") throw error;
+        this.#warn(`metrics wait in memory: ${error.message}`);
+      }
     }
   }
 }

@@ -7,6 +7,11 @@ import type { Allot } from "../storage/hostTensor.js";
 import { captureCheckpoint } from "./checkpointState.js";
 import type { FitRun } from "./fitRun.js";
 
+/** Bring to the disk what a checkpoint of this moment counts: the loggers' rows must be there when it is. */
+export async function saveRows(run: FitRun): Promise<void> {
+  for (const logger of run.loggers) await logger.save();
+}
+
 /** This moment of a run as files to be written; with `allot` its tensors are copied into the memory that that gives. */
 export async function captureSave(
   run: FitRun,
@@ -15,9 +20,6 @@ export async function captureSave(
   allot: Allot | undefined,
 ): Promise<SaveOrder> {
   const { weightsOnly = false, also = [], replicas = [], retired = [] } = options;
-  await run.settle();
-  // The checkpoint counts the loggers' rows: they must be there when it is.
-  for (const logger of run.loggers) await logger.save();
   const checkpoint = await captureCheckpoint(run, weightsOnly, (variable) => run.read(variable, allot));
   if (!weightsOnly) {
     for (const callback of run.callbacks) {

@@ -5,7 +5,7 @@ import { LtrainError } from "../errors.js";
 import { detail } from "../io/details.js";
 import { userCode } from "../loops/userFailure.js";
 import type { Allot } from "../storage/hostTensor.js";
-import { captureSave } from "./captureSave.js";
+import { captureSave, saveRows } from "./captureSave.js";
 import type { FitRun } from "./fitRun.js";
 import type { OnDiskFull } from "./options.js";
 
@@ -55,10 +55,12 @@ export class CheckpointSaver {
     const { io, trainer, isAsync } = this.#options;
     const background = isAsync && options.background === true && io.prepare !== undefined;
     const allot: Allot | undefined = background ? io.begin?.() : undefined;
+    await run.settle();
+    await this.#untilRoom(run, () => saveRows(run));
     const order = await captureSave(run, path, options, allot);
     const moment = { epoch: trainer.currentEpoch, globalStep: trainer.globalStep };
     const prepared = (await io.prepare?.(order, background)) ?? plainSave(io, order);
-    const pending: Pending = { run, moment, outcome: this.#write(prepared), isOver: false };
+    const pending: Pending = { run, moment, outcome: this.#write(run, prepared), isOver: false };
     this.failure = null;
     pending.outcome
       .catch((error: unknown) => {
@@ -106,18 +108,23 @@ export class CheckpointSaver {
     }
   }
 
-  async #write(prepared: PreparedSave): Promise<readonly SavedFile[]> {
+  async #write(run: FitRun, prepared: PreparedSave): Promise<readonly SavedFile[]> {
+    const saved = await this.#untilRoom(run, () => prepared.write());
+    for (const [index, { path }] of saved.entries()) {
+      if (index === 0 || !path.endsWith("best.ckpt")) this.lastPath = path;
+    }
+    return saved;
+  }
+
+  /** Do what writes, and where the disk is full what is wanted then, until it is done. */
+  async #untilRoom<T>(run: FitRun, write: () => Promise<T>): Promise<T> {
     try {
       for (;;) {
         try {
-          const saved = await prepared.write();
-          for (const [index, { path }] of saved.entries()) {
-            if (index === 0 || !path.endsWith("best.ckpt")) this.lastPath = path;
-          }
-          return saved;
+          return await write();
         } catch (error) {
           if (!(error instanceof LtrainError) || error.code !== "disk.full") throw error;
-          await this.#makeRoom(error);
+          await this.#makeRoom(run, error);
         }
       }
     } finally {
@@ -126,11 +133,11 @@ export class CheckpointSaver {
   }
 
   /** What is done about a full disk before the save is tried again; throws when there is nothing to do. */
-  async #makeRoom(error: LtrainError): Promise<void> {
+  async #makeRoom(run: FitRun, error: LtrainError): Promise<void> {
     const { io, trainer, onDiskFull, pauseMs = 2000 } = this.#options;
     if (onDiskFull === "stop") throw error;
     if (onDiskFull === "prune") {
-      const path = this.#spared();
+      const path = this.#spared(run);
       if (path === null) throw error;
       trainer.warn(`the disk is full (${error.message}): removing ${path}`);
       await io.remove(path);
@@ -142,8 +149,8 @@ export class CheckpointSaver {
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 
-  #spared(): string | null {
-    for (const callback of this.#pending?.run.callbacks ?? []) {
+  #spared({ callbacks }: FitRun): string | null {
+    for (const callback of callbacks) {
       const path = callback.spareCheckpoint?.(this.#options.trainer) ?? null;
       if (path !== null) return path;
     }

@@ -80,7 +80,9 @@ export class FitRun implements LoopContext, LiveState {
     this.saves = parts.saves;
     this.config = parts.config;
     this.precision = parts.precision;
-    this.board = new MetricsBoard(options.loggers);
+    this.board = new MetricsBoard(options.loggers, (message) => {
+      parts.trainer.warn(message);
+    });
     this.#options = options;
     const validation = new EvaluationLoop(this, () => this.#situation());
     const epochLoop = new TrainingEpochLoop(this, options, validation);

@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EMAWeightAveraging } from "../../src/callbacks/emaWeightAveraging.js";
+import { LambdaCallback } from "../../src/callbacks/lambdaCallback.js";
 import { ModelCheckpoint } from "../../src/callbacks/modelCheckpoint.js";
 import { StochasticWeightAveraging } from "../../src/callbacks/stochasticWeightAveraging.js";
 import { WeightAveraging } from "../../src/callbacks/weightAveraging.js";
@@ -143,6 +144,26 @@ test("prune: the oldest of the run's own files goes for the next, never the newe
     expect(stepsIn(dirpath)).toEqual([6, 7, 8]);
     expect(readdirSync(dirpath)).toContain("mine.ckpt");
     expect(warnings.filter((each) => each.includes("removing"))).toHaveLength(5);
+  }));
+
+test("prune: of the best, what has just fallen out goes before the next is there", () =>
+  inTemporaryFolder(async (folder) => {
+    const size = await sizeOfOne(folder);
+    const dirpath = join(folder, "run");
+    mkdirSync(dirpath);
+    // Of three that are kept room is for the third only when the worst has gone.
+    const files = smallDisk(dirpath, { bytes: 2.5 * size });
+    const warnings: string[] = [];
+    const options = { dirpath, everyNTrainSteps: 1, saveTopK: 2, monitor: "v" };
+    const falling = new LambdaCallback({
+      onTrainBatchEnd: (trainer) => {
+        trainer.showMetrics(new Map([["v", -trainer.globalStep]]));
+      },
+    });
+    const callbacks = [falling, new ModelCheckpoint(options)];
+    await train({ checkpointIO: torchCheckpointIO({ files }), callbacks, onDiskFull: "prune", warnings });
+    expect(stepsIn(dirpath)).toEqual([7, 8]);
+    expect(warnings.filter((each) => each.includes("removing")).length).toBeGreaterThan(0);
   }));
 
 test("prune: where only what is needed is left, the run ends and keeps it", () =>
