@@ -28,6 +28,10 @@ test.each(pages)("what %s says of commands in passing are commands and options t
   }
 });
 
+test.each(pages)("%s has its commands in fences, where another test finds and runs them", (_page, markdown) => {
+  expect(prose(markdown).match(/^ {4,}(?:npm|npx|ltrain|node|\.\/|cp|export) .*$/gm)).toBeNull();
+});
+
 test.each(pages)("what %s says to run with npm are scripts of package.json", (_page, markdown) => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: object };
   const named = [...markdown.matchAll(/npm run ([\w:-]+)/g)].map((match) => match[1]);
