@@ -35,7 +35,9 @@ export class ModelSummary extends Callback {
   override onFitStart(_trainer: TrainerState, module: LightningModule): void {
     if (this.#maxDepth === 0) return;
     const { trace, note } = traceOrNote(module);
-    this.#terminal.stderr.write(`\n${summarize(module, this.#maxDepth, trace)}\n${note}\n`);
+    const { isTTY, columns } = this.#terminal.stderr;
+    const text = summarize(module, this.#maxDepth, trace, isTTY ? columns : Infinity);
+    this.#terminal.stderr.write(`\n${text}\n${note}\n`);
   }
 }
 
@@ -51,9 +53,9 @@ function traceOrNote(module: LightningModule): { readonly trace: ModuleTrace | n
 
 /**
  * The table of a module's parts, and the totals below it, laid out as Lightning lays them out. Without a trace of an
- * example input there are no FLOPs, where Lightning writes zeros.
+ * example input there are no FLOPs, where Lightning writes zeros. Where a terminal is too narrow the sizes are left out.
  */
-export function summarize(module: Module, maxDepth = 1, trace: ModuleTrace | null = null): string {
+export function summarize(module: Module, maxDepth = 1, trace: ModuleTrace | null = null, columns = Infinity): string {
   const modules = module.namedModules().slice(1);
   const shown = modules.filter(([path]) => maxDepth === -1 || path.split(".").length <= maxDepth);
   const rows = shown.map(([path, part], i) => [
@@ -64,11 +66,11 @@ export function summarize(module: Module, maxDepth = 1, trace: ModuleTrace | nul
     part.training ? "train" : "eval",
     ...traced(trace, part),
   ]);
-  const columns = ["", "Name", "Type", "Params", "Mode", ...(trace === null ? [] : ["FLOPs", "In sizes", "Out sizes"])];
+  const titles = ["", "Name", "Type", "Params", "Mode", ...(trace === null ? [] : ["FLOPs", "In sizes", "Out sizes"])];
   const total = elementsOf(module.parameters());
   const inRows = shown.reduce((sum, [, part]) => sum + elementsOf(part.parameters()), 0);
   if (total > inRows)
-    rows.push([" ", "other params", "n/a", countText(total - inRows), ...columns.slice(4).map(() => "n/a")]);
+    rows.push([" ", "other params", "n/a", countText(total - inRows), ...titles.slice(4).map(() => "n/a")]);
   const trainable = elementsOf(module.parameters().filter((parameter) => parameter.requiresGrad));
   const training = modules.filter(([, part]) => part.training).length;
   const megabytes = module.parameters().reduce((sum, parameter) => sum + bytesOf(parameter), 0) * 1e-6;
@@ -81,7 +83,7 @@ export function summarize(module: Module, maxDepth = 1, trace: ModuleTrace | nul
     [String(modules.length - training), "Modules in eval mode"],
     ...(trace === null ? [] : [[countText(trace.flops), "Total Flops"] as const]),
   ] as const;
-  return [...table(columns, rows), ...totals.map(([n, what]) => n.padEnd(10) + what)].join("\n");
+  return [...table(titles, rows, columns), ...totals.map(([n, what]) => n.padEnd(10) + what)].join("\n");
 }
 
 function traced(trace: ModuleTrace | null, part: Module): readonly string[] {
@@ -90,10 +92,18 @@ function traced(trace: ModuleTrace | null, part: Module): readonly string[] {
   return [countText(flops), inSize, outSize];
 }
 
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
+/** The cells of a row before its sizes. */
+const WITHOUT_SIZES = 6;
+
+function table(header: readonly string[], rows: readonly (readonly string[])[], columns: number): string[] {
   const widths = header.map((title, i) => Math.max(title.length, 1, ...rows.map((row) => row[i]?.length ?? 0)));
   const line = (cells: readonly string[]): string => cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(" | ");
-  const rule = "-".repeat(widths.reduce((sum, width) => sum + width, 0) + 3 * (header.length + 1));
+  if (line(header).length > columns && header.length > WITHOUT_SIZES) {
+    const cut = (row: readonly string[]): readonly string[] => row.slice(0, WITHOUT_SIZES);
+    return table(cut(header), rows.map(cut), columns);
+  }
+  const length = widths.reduce((sum, width) => sum + width, 0) + 3 * (header.length + 1);
+  const rule = "-".repeat(Math.min(length, columns));
   return [line(header), rule, ...rows.map(line), rule];
 }
 

@@ -17,6 +17,7 @@ import { writeJson, SCHEMA_VERSION } from "./jsonWriter.js";
 import { printable } from "./printable.js";
 import { plural } from "./units.js";
 import { writeNewFile } from "./writeNewFile.js";
+import { displayWidth, shortened } from "./textWidth.js";
 
 /** What `plot` was asked for. */
 export interface PlotOptions {
@@ -85,6 +86,11 @@ function noMetrics(folder: string, table: MetricTable | null): LtrainError {
   });
 }
 
+/** What stands in a line of the legend before its label and between label and facts. */
+const LEGEND_INDENT = 7;
+/** Columns that a label leaves for the last value and all else. */
+const LEGEND_MARGIN = 40;
+
 function drawn(chart: Chart, { stdout }: Terminal): string {
   const paint: Paint = (text, color) => {
     if (!stdout.hasColor || text === "") return text;
@@ -92,8 +98,9 @@ function drawn(chart: Chart, { stdout }: Terminal): string {
   };
   const bold = (text: string): string => (stdout.hasColor ? `\x1b[1m${text}\x1b[22m` : text);
   const columns = Math.min(stdout.columns, WIDEST) - 1; // a full last column would wrap
-  const width = Math.max(...chart.series.map(({ label }) => printable(label).length), 0);
-  const legend = chart.series.map(({ label, points, color }, i) => {
+  const labels = chart.series.map(({ label }) => shortened(printable(label), columns - LEGEND_MARGIN));
+  const width = Math.max(...labels.map(displayWidth), 0);
+  const legend = chart.series.map(({ points, color }, i) => {
     const { last, min, max, notFinite } = factsOf(points);
     const facts =
       last === null || min === null || max === null
@@ -103,9 +110,12 @@ function drawn(chart: Chart, { stdout }: Terminal): string {
             `lowest ${valueText(min.y)} at ${min.x}`,
             `highest ${valueText(max.y)} at ${max.x}`,
           ];
-    if (notFinite > 0) facts.push(`${notFinite} not finite`);
+    if (notFinite > 0) facts.splice(1, 0, `${notFinite} not finite`);
+    const label = labels[i] ?? "";
+    const room = columns - width - LEGEND_INDENT;
+    while (facts.length > 1 && facts.join("  ").length > room) facts.pop(); // the least telling is the last
     const key = chart.series.length > 1 ? seriesLetter(i) : "•";
-    return `   ${paint(key, color)} ${printable(label).padEnd(width)}  ${facts.join("  ")}`;
+    return `   ${paint(key, color)} ${label}${" ".repeat(width - displayWidth(label))}  ${facts.join("  ")}`;
   });
   const title = chart.log ? `${printable(chart.title)} (logarithmic)` : printable(chart.title);
   return `${[bold(title), ...brailleChart(chart, { columns, rows: ROWS }, paint), ...legend].join("\n")}\n`;

@@ -112,6 +112,19 @@ test("the module is afterwards what it was: its forward, its modes, its statisti
   expect([...module.state()].map(([name]) => name)).toEqual(before);
 });
 
+test("in a terminal that is too narrow for the sizes they are left out, and no line wraps", () => {
+  for (const columns of [60, 80, 96, 200]) {
+    const terminal = recordingTerminal({ isTTY: true, columns });
+    new ModelSummary({ terminal, maxDepth: -1 }).onFitStart(fakeTrainer(), new CNN());
+    for (const line of terminal.messages.split("\n")) expect(line.length).toBeLessThanOrEqual(columns);
+    expect(terminal.messages).toContain("| FLOPs");
+    expect(terminal.messages.includes("In sizes")).toBe(columns >= 96); // Lightning's lines are 93 wide
+  }
+  const file = recordingTerminal({ columns: 80 });
+  new ModelSummary({ terminal: file, maxDepth: -1 }).onFitStart(fakeTrainer(), new CNN());
+  expect(file.messages).toContain("In sizes");
+});
+
 test("a module that reads values is summarized without sizes, and the reason is said", () => {
   class Reading extends Summarized {
     part = new Linear(1, 1);

@@ -92,6 +92,15 @@ test("runs lists what is below a folder, also as JSON", async () => {
   expect((await ltrain("runs", join(root, "nowhere"))).code).toBe(4);
 });
 
+test("a legend fits the terminal: what is least telling goes, and long names are shortened", async () => {
+  const long = `runs/${"a-very-long-name-".repeat(3)}`;
+  const [one, two] = [await makeRun(`${long}/version_0`, 0.1), await makeRun(`${long}x/version_0`, 0.2)];
+  const { output } = await ltrain("plot", one, two);
+  for (const line of output.split("\n")) expect(Array.from(line).length).toBeLessThan(80);
+  expect(output).toMatch(/^ {3}a .*….* {2}last 0\.02/m);
+  expect(output).toMatch(/^ {3}b .*….* {2}last 0\.02/m);
+});
+
 test("plot draws in the terminal, gives the points as JSON, and writes pictures by the name's end", async () => {
   const folder = await makeRun("version_0", 0.1);
   const drawn = await ltrain("plot", folder, "--log");
