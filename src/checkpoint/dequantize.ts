@@ -16,13 +16,12 @@ export async function dequantizer(
   }
   const [scales, zeroPoints] = await Promise.all([numbersOf(quantizer.scales), numbersOf(quantizer.zeroPoints)]);
   const inner = shape.slice(quantizer.axis + 1).reduce((product, size) => product * size, 1);
-  const isFloat = quantizer.scheme === "per_channel_affine_float_qparams";
   return (numbers, first) => {
     for (let i = 0; i < numbers.length; i += 1) {
       const channel = Math.floor((first + i) / inner) % scales.length;
-      const [scale, zero] = [round(scales[channel] ?? 0), zeroPoints[channel] ?? 0];
-      const q = numbers[i] ?? 0;
-      numbers[i] = isFloat ? round(q * scale + zero) : round((q - zero) * scale);
+      const [scale, zero] = [scales[channel] ?? 0, zeroPoints[channel] ?? 0];
+      // As torch does for each channel: the difference in float32, the product in the scales' own dtype.
+      numbers[i] = round(round(round(numbers[i] ?? 0) - round(zero)) * scale);
     }
   };
 }

@@ -24,15 +24,15 @@ export function rebuildQuantized(args: readonly PyValue[]): StoredTensor | undef
 }
 
 function readQuantizer(parameters: readonly PyValue[], shape: readonly number[]): Quantizer {
-  const [scheme, first, second, axis] = parameters;
-  const name = scheme instanceof PyGlobal && scheme.module === "torch" ? scheme.name : undefined;
+  const [named, first, second, axis] = parameters;
+  const name = named instanceof PyGlobal && named.module === "torch" ? named.name : undefined;
   if (name === "per_tensor_affine") {
     const [scale, zeroPoint] = [asNumber(first), asNumber(second)];
     if (scale === undefined || zeroPoint === undefined) throw malformed("has a scale or zero point that is no number");
     return { scheme: name, scale, zeroPoint };
   }
   if (name !== "per_channel_affine" && name !== "per_channel_affine_float_qparams") {
-    throw malformed(`has the scheme ${scheme instanceof PyGlobal ? scheme.toString() : "nothing"}, which is not known`);
+    throw malformed(`has the scheme ${named instanceof PyGlobal ? named.toString() : "nothing"}, which is not known`);
   }
   const channels = typeof axis === "number" ? shape[axis] : undefined;
   if (typeof axis !== "number" || channels === undefined) {
@@ -44,7 +44,9 @@ function readQuantizer(parameters: readonly PyValue[], shape: readonly number[])
   if (scales.numel !== channels || zeroPoints.numel !== channels) {
     throw malformed(`has ${channels} channels, ${scales.numel} scales and ${zeroPoints.numel} zero points`);
   }
-  return { scheme: name, scales, zeroPoints, axis };
+  // torch writes the one name for both, and tells them apart by what the zero points are.
+  const scheme = zeroPoints.dtype.startsWith("float") ? "per_channel_affine_float_qparams" : name;
+  return { scheme, scales, zeroPoints, axis };
 }
 
 /** Scales and zero points are tensors; torch before 1.2 wrote lists. */
