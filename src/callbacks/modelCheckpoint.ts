@@ -128,8 +128,8 @@ export class ModelCheckpoint extends Callback {
       await enterFolder(trainer, this.#dirpath, this.#top.limit !== 0);
   }
 
-  override onTrainStart(): void {
-    this.#rhythm.start();
+  override onTrainStart(trainer: TrainerState): void {
+    this.#rhythm.start(trainer);
   }
 
   /** What is monitored may be of this step, and must have been read when it is looked at. */

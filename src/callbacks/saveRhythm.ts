@@ -7,28 +7,28 @@ export class SaveRhythm {
   readonly triggers: Triggers;
   readonly #options: ModelCheckpointOptions;
   #lastClock = 0;
+  #startStep = 0;
 
   constructor(options: ModelCheckpointOptions, triggers: Triggers) {
     this.#options = options;
     this.triggers = triggers;
   }
 
-  /** Training begins now. */
-  start(): void {
+  /** Training begins now, or goes on. */
+  start({ globalStep }: TrainerState): void {
     this.#lastClock = performance.now();
+    this.#startStep = globalStep;
   }
 
   /** Whether this step is one to save after, by its number or by the clock. */
-  isDue({ globalStep }: TrainerState): boolean {
-    const { everyNTrainSteps } = this.triggers;
+  isDue(trainer: TrainerState): boolean {
     const isTimeUp = this.#isTimeUp();
-    return isTimeUp || (everyNTrainSteps >= 1 && globalStep % everyNTrainSteps === 0);
+    return isTimeUp || this.#isDueStep(trainer);
   }
 
   /** Whether `isDue` would be true now. */
-  willBeDue({ globalStep }: TrainerState): boolean {
-    const { everyNTrainSteps } = this.triggers;
-    return this.#isClockPast() || (everyNTrainSteps >= 1 && globalStep % everyNTrainSteps === 0);
+  willBeDue(trainer: TrainerState): boolean {
+    return this.#isClockPast() || this.#isDueStep(trainer);
   }
 
   /** Whether this epoch is one to save after. */
@@ -59,6 +59,12 @@ export class SaveRhythm {
       everyNTrainSteps >= 1 ? everyNTrainSteps : everyNEpochs >= 1 ? everyNEpochs * stepsPerEpoch : Infinity;
     const saves = Math.ceil(Math.min(byEpochs, bySteps) / every);
     return Number.isFinite(saves) ? Math.max(saves, 1) : 1;
+  }
+
+  /** The step that training goes on from was saved when it was done: not again while a window is accumulated. */
+  #isDueStep({ globalStep }: TrainerState): boolean {
+    const { everyNTrainSteps } = this.triggers;
+    return everyNTrainSteps >= 1 && globalStep !== this.#startStep && globalStep % everyNTrainSteps === 0;
   }
 
   #isTimeUp(): boolean {

@@ -132,7 +132,7 @@ test.each(truth.cases.map(({ name }) => name))("files and state are Lightning's:
     },
   );
   await checkpoint.setup(trainer);
-  checkpoint.onTrainStart();
+  checkpoint.onTrainStart(trainer);
   for (const [epoch, metrics] of recorded.metrics.entries()) {
     trainer.currentEpoch = epoch;
     await runEpoch(checkpoint, trainer, metrics);
@@ -192,6 +192,18 @@ test("a resumed callback goes on where it stood: old bests count, and the one th
   trainer.currentEpoch = 2;
   await runEpoch(second, trainer, { val_loss: "0.3" });
   expect(await filesIn(root)).toEqual({ "epoch=1-step=8.ckpt": 8, "epoch=2-step=12.ckpt": 12 });
+});
+
+test("the step that a run goes on from is not saved again while the next window is accumulated", async () => {
+  const checkpoint = new ModelCheckpoint({ dirpath: root, monitor: "train_loss", everyNTrainSteps: 1, saveTopK: -1 });
+  const trainer = savingTrainer({ globalStep: 3, callbackMetrics: new Map([["train_loss", 0.5]]) });
+  await checkpoint.setup(trainer);
+  checkpoint.onTrainStart(trainer);
+  await checkpoint.onTrainBatchEnd(trainer); // of the first batch of a window
+  expect(await filesIn(root)).toEqual({});
+  trainer.globalStep = 4;
+  await checkpoint.onTrainBatchEnd(trainer);
+  expect(await filesIn(root)).toEqual({ "epoch=0-step=4.ckpt": 4 });
 });
 
 test("the checkpoint a run was resumed from is never removed, by whatever name it is reached", async () => {
