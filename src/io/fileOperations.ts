@@ -4,6 +4,7 @@ import { dirname } from "node:path";
 import type { FileStatus, OpenFile } from "./openFile.js";
 import { statusOf } from "./openFile.js";
 import { ReadOnlyFile } from "./readOnlyFile.js";
+import { errnoOf, isMissing } from "./systemError.js";
 
 export type { FileStatus, OpenFile } from "./openFile.js";
 
@@ -69,7 +70,7 @@ export const nodeFiles: FileOperations = {
   rename: (from, to) => fs.rename(from, to),
   unlink: (path) => fs.unlink(path),
   async makeFolder(path) {
-    await fs.mkdir(path, { recursive: true });
+    await fs.mkdir(path, { recursive: true }).catch((error: unknown) => makeOneByOne(path, error));
   },
   removeFolder: (path) => fs.rm(path, { recursive: true }),
   async listFolder(path) {
@@ -104,4 +105,14 @@ export const nodeFiles: FileOperations = {
 /** The folder a path lies in, "." for a bare name. */
 export function folderOf(path: string): string {
   return dirname(path);
+}
+
+/** Of several folders on a disk that is read-only node says that they do not exist; of one it says why. */
+async function makeOneByOne(path: string, error: unknown): Promise<void> {
+  if (!isMissing(error) || dirname(path) === path) throw error;
+  await fs.mkdir(dirname(path)).catch(async (reason: unknown) => {
+    if (isMissing(reason)) await makeOneByOne(dirname(path), reason);
+    else if (errnoOf(reason) !== "EEXIST") throw reason;
+  });
+  await fs.mkdir(path);
 }

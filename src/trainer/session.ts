@@ -74,9 +74,13 @@ export class Session {
   releaseLater(release: () => Promise<void>): void {
     this.#releases.push(release);
   }
-  /** Give it back, the last first. */
+  /** Give it back, the last first; what goes wrong in that keeps nothing else from being given back, and is told. */
   async release(): Promise<void> {
-    for (const release of this.#releases.splice(0).reverse()) await release();
+    for (const release of this.#releases.splice(0).reverse()) {
+      await release().catch((error: unknown) => {
+        this.#parts.trainer.warn(error instanceof Error ? error.message : String(error));
+      });
+    }
   }
 
   /** Whoever can still do something about it is told; what goes wrong in that does not hide what went wrong first. */

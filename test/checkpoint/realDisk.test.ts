@@ -81,6 +81,27 @@ function saveScript(folder: string): string {
   `;
 }
 
+test("a disk that is read-only is what is told, however many folders are missing, and nothing is said to be saved", () =>
+  inFolder(async (folder) => {
+    const disk = join(folder, "disk");
+    mkdirSync(disk);
+    if (!mountSmallDisk(disk)) return;
+    try {
+      execFileSync("mount", ["-o", "remount,ro", disk]);
+      for (const path of [join(disk, "x.ckpt"), join(disk, "a", "x.ckpt"), join(disk, "a", "b", "c", "x.ckpt")]) {
+        const files = { ...nodeFiles, freeSpace: () => Promise.resolve(1e12) };
+        const saved = torchCheckpointIO({ files }).save(checkpointOf(1, NUMEL), path);
+        await expect(saved).rejects.toMatchObject({
+          code: "io.failed",
+          message: expect.stringMatching(/read-only file system.*\(EROFS\)$/) as string,
+        });
+      }
+      expect(readdirSync(disk)).toEqual([]);
+    } finally {
+      execFileSync("umount", [disk]);
+    }
+  }));
+
 test("a limit on the size of files cuts a write short, and that is told", () =>
   inFolder(async (folder) => {
     const script = join(folder, "save.mjs");

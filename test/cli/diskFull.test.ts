@@ -121,3 +121,28 @@ test("prune: the run's older checkpoints make room, somebody else's file stays",
   expect(await stepsThere()).toEqual([15, 20]);
   expect(readdirSync(disk)).toContain("filler");
 }, 120_000);
+
+test("a disk that becomes read-only in mid-run ends it with exit code 6 and that reason, and what was saved is there", async () => {
+  if (!isMounted) return;
+  await writeFile(
+    join(folder, "freeze.ts"),
+    `import { execFileSync } from "node:child_process";
+import { Callback } from "ltrain";
+export class Freeze extends Callback {
+  override onCheckpointSaved(): void {
+    execFileSync("mount", ["-o", "remount,ro", "disk"]);
+  }
+}`,
+  );
+  const callbacks =
+    "[{class_path: ./freeze.ts:Freeze}, {class_path: ModelCheckpoint, init_args: {every_n_train_steps: 5}}]";
+  await writeFile(join(folder, "freeze.yaml"), `trainer: {callbacks: ${callbacks}}\n`);
+  const { code, stderr } = await spawnLtrain(folder, ["train", "--config", "c.yaml", "--config", "freeze.yaml"]);
+  expect([code, stderr]).toEqual([
+    6,
+    expect.stringMatching(/^error: cannot write .*read-only file system.*\(EROFS\)$/m) as string,
+  ]);
+  expect(await stepsThere()).toEqual([5]);
+  execFileSync("mount", ["-o", "remount,rw", disk]);
+  expect((await spawnLtrain(folder, ["resume", "disk", "--config", "c.yaml", "--quiet"])).code).toBe(0);
+}, 120_000);
