@@ -1,10 +1,10 @@
-import { printConfig } from "../config/printConfig.js";
 import { display } from "../config/userModule.js";
 import type { Terminal } from "../io/console.js";
 import type { EvaluateArguments } from "./evaluatedCheckpoint.js";
 import { findEvaluated } from "./evaluatedCheckpoint.js";
 import { runEvaluation } from "./evaluation.js";
 import { writeEvent } from "./jsonEvents.js";
+import { showConfig } from "./shownConfig.js";
 import { renderTable } from "./table.js";
 
 /** `ltrain validate` and `ltrain test`: the metrics that a run's module logs, as a table on stdout. Gives the exit code. */
@@ -16,7 +16,7 @@ export async function runEvaluate(
   const evaluated = await findEvaluated(args, verb, terminal);
   const { resolved, ckptPath } = evaluated;
   if (args.printConfig) {
-    terminal.stdout.write(printConfig(resolved.config));
+    showConfig(resolved.config, args, terminal);
     return 0;
   }
   const started = performance.now();

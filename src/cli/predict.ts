@@ -1,7 +1,6 @@
 import { basename } from "node:path";
 import { loadCheckpoint } from "../checkpoint/loadCheckpoint.js";
 import type { Run } from "../config/instantiate.js";
-import { printConfig } from "../config/printConfig.js";
 import { display } from "../config/userModule.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
 import { DataLoader } from "../data/dataLoader.js";
@@ -17,6 +16,7 @@ import { writeEvent } from "./jsonEvents.js";
 import type { PredictionOutput } from "./predictionOutput.js";
 import { choosePredictionOutput, withPredictionSink } from "./predictionOutput.js";
 import { PredictionWriter } from "./predictionWriter.js";
+import { showConfig } from "./shownConfig.js";
 import { plural } from "./units.js";
 
 /** What the command line gives `predict`. */
@@ -35,7 +35,7 @@ export async function runPredict(args: PredictArguments, terminal: Terminal): Pr
   const evaluated = await findEvaluated(args, "predict", terminal);
   const { resolved, ckptPath } = evaluated;
   if (args.printConfig) {
-    terminal.stdout.write(printConfig(resolved.config));
+    showConfig(resolved.config, args, terminal);
     return 0;
   }
   const output = await choosePredictionOutput(args);

@@ -3,7 +3,6 @@ import type { RunFolder } from "../config/classEntry.js";
 import type { Config } from "../config/config.js";
 import { kindOfChange } from "../config/changeKinds.js";
 import { configChanges, describeChange } from "../config/configChanges.js";
-import { printConfig } from "../config/printConfig.js";
 import { display } from "../config/userModule.js";
 import type { Terminal } from "../io/console.js";
 import type { CheckpointStart } from "./checkpointConfig.js";
@@ -17,6 +16,7 @@ import { jsonDocument } from "./jsonWriter.js";
 import type { PlanParts } from "./resumePlan.js";
 import { planResume, refusalOf } from "./resumePlan.js";
 import { commandLine } from "./shellWords.js";
+import { showConfig } from "./shownConfig.js";
 import { findSoundCheckpoint } from "./soundCheckpoint.js";
 import type { TrainArguments } from "./runOptions.js";
 import { fitSetup } from "./train.js";
@@ -39,7 +39,7 @@ export async function runResume(args: ResumeArguments, terminal: Terminal): Prom
   const start = await readCheckpointStart(found.path);
   const resolved = await configOfCheckpoint(args, start, "resume");
   if (args.printConfig) {
-    terminal.stdout.write(printConfig(resolved.config));
+    showConfig(resolved.config, args, terminal);
     return 0;
   }
   const say = (line: string): void => {

@@ -1,11 +1,11 @@
 import type { ConfigOption } from "../config/loadConfig.js";
 import { loadConfig } from "../config/loadConfig.js";
-import { printConfig } from "../config/printConfig.js";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import type { FitSetup } from "./fit.js";
 import { runFit } from "./fit.js";
 import type { TrainArguments } from "./runOptions.js";
+import { showConfig } from "./shownConfig.js";
 
 /** `ltrain train`: a config becomes a run. Gives the exit code. */
 export async function runTrain(args: TrainArguments, terminal: Terminal): Promise<number> {
@@ -20,7 +20,7 @@ export async function runTrain(args: TrainArguments, terminal: Terminal): Promis
     overrides: args.overrides,
   });
   if (args.printConfig) {
-    terminal.stdout.write(printConfig(resolved.config));
+    showConfig(resolved.config, args, terminal);
     return 0;
   }
   const ckptPath = resolved.config.ckpt_path;

@@ -66,6 +66,10 @@ test("train, its dry run, resume and its plan print what their schemas say", asy
   const dry = await ltrain("train", ...CONFIG, "--dry-run");
   expectValid("train-dry-run", JSON.parse(dry.stdout));
 
+  const printed = await ltrain("train", ...CONFIG, "--print-config");
+  expectValid("print-config", JSON.parse(printed.stdout));
+  expect(JSON.parse(printed.stdout)).toMatchObject({ config: { trainer: SHORT } });
+
   const trained = await ltrain("train", ...CONFIG);
   expect(trained.code).toBe(0);
   const lines = linesOf(trained.stdout);

@@ -41,6 +41,12 @@ export const DRY_RUN = object(
 
 const lines = (description: string): z.ZodType => list(text("a sentence"), description);
 
+/** What `--print-config --json` prints. */
+export const PRINTED_CONFIG = object(
+  { ...VERSION, config: z.looseObject({}).describe("the resolved config: `ltrain schema` is its schema") },
+  "What a run would be configured by.",
+);
+
 /** What `resume --plan --json` prints. */
 export const RESUME_PLAN = object(
   {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { EVALUATION_EVENTS, FIT_EVENTS } from "./events.js";
 import { CONVERT, DIFF, DOCTOR, EXPORT, EXTRACT, INIT, SANITIZE, VERIFY } from "./files.js";
-import { DRY_RUN, RESUME_PLAN } from "./forecasts.js";
+import { DRY_RUN, PRINTED_CONFIG, RESUME_PLAN } from "./forecasts.js";
 import { INSPECT, INSPECT_FOLDER, INSPECT_KEY } from "./inspection.js";
 import { COMPLETION, ERROR, PLOT, REPORT, RUNS } from "./runs.js";
 
@@ -22,6 +22,7 @@ export const JSON_OUTPUTS: Readonly<Record<string, JsonOutput>> = {
     schema: union(FIT_EVENTS, "One event of a run on a line."),
   },
   "train-dry-run": { printedBy: "ltrain train --dry-run --json", schema: DRY_RUN },
+  "print-config": { printedBy: "ltrain train --print-config --json", schema: PRINTED_CONFIG },
   "resume-plan": { printedBy: "ltrain resume --plan --json", schema: RESUME_PLAN },
   evaluate: {
     printedBy: "ltrain validate --json, ltrain test --json, ltrain predict -o FILE --json",
