@@ -22,7 +22,7 @@ def content(tensor):
     """Contiguous little-endian bytes, for every dtype torch can view as integers."""
     tensor = tensor.detach().resolve_conj().resolve_neg()
     if tensor.is_complex():
-        tensor = torch.view_as_real(tensor.to(torch.complex64) if tensor.dtype == torch.complex32 else tensor)
+        tensor = torch.view_as_real(tensor)
     if tensor.is_quantized:
         tensor = tensor.int_repr()
     size = tensor.element_size()
