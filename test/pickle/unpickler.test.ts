@@ -211,3 +211,24 @@ test("Python's equal keys are one key with the first spelling and the last value
   expect(value).toBeInstanceOf(PyDict);
   expect(spell(value)).toBe('dict{int 1: "c"}');
 });
+
+test("an error's key path goes through a list of one item, which is filled without a mark", () => {
+  // pickletools.optimize(pickle.dumps({"a": 1, "opt": [{"state": 7, "lr": X}]}, 2)), and an unknown opcode in place of X.
+  const bytes = Buffer.from(
+    "\x80\x02}(X\x01\0\0\0aK\x01X\x03\0\0\0opt]}(X\x05\0\0\0stateK\x07X\x02\0\0\0lr\xff",
+    "latin1",
+  );
+  expect(() => unpickle(new Uint8Array(bytes))).toThrow('in opt[0]["lr"]');
+});
+
+test("a persistent id of protocol 0 is a line of text, and is given as it stands", () => {
+  const bytes = Buffer.from("(dp0\nVw\nP('storage', <class 'torch.FloatStorage'>, '0', 'cpu', 1)\ns.", "latin1");
+  const ids: unknown[] = [];
+  unpickle(new Uint8Array(bytes), {
+    persistentLoad: (id) => {
+      ids.push(id);
+      return null;
+    },
+  });
+  expect(ids).toEqual(["('storage', <class 'torch.FloatStorage'>, '0', 'cpu', 1)"]);
+});
