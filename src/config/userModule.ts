@@ -19,6 +19,8 @@ export type UserClass = { readonly found: UserConstructor } | { readonly problem
 /** A class whose constructor takes one object of arguments. */
 export type UserConstructor = (new (...args: readonly unknown[]) => object) & { readonly initArgs?: unknown };
 
+const MAX_FRAMES = 100;
+
 const FILE_CLASS = /^(.*\.(?:[cm]?[jt]sx?)):([A-Za-z_$][\w$]*)$/;
 
 /** Whether a class_path names a file, with or without a class in it. */
@@ -43,6 +45,8 @@ export function parseUserClassPath(classPath: string, folder: string): UserClass
 export async function loadUserClass(path: UserClassPath): Promise<UserClass> {
   if (!(await fileExists(path.file))) return { problem: await missingFile(path) };
   await loadOwnModules(); // what fails here is ours, not the user's
+  // Between a line of the user's and what fails for it lie the frames of layers and of tfjs.
+  Error.stackTraceLimit = Math.max(Error.stackTraceLimit, MAX_FRAMES);
   let exported: Readonly<Record<string, unknown>>;
   try {
     exported = await importUserFile(path.file);
@@ -92,8 +96,9 @@ function firstLine(error: unknown): string {
 
 /** What went wrong while a user's code ran, as user.failed with the line that threw; anything else stays as it is. */
 export function userFailure(error: unknown, classPaths: readonly string[]): unknown {
-  const thrown = error instanceof LtrainError ? error.cause : error;
-  if (!(thrown instanceof Error) || thrown instanceof LtrainError) return error;
+  // What a layer refuses has no other cause than itself.
+  const thrown = error instanceof LtrainError && error.cause !== undefined ? error.cause : error;
+  if (!(thrown instanceof Error)) return error;
   const stack = thrown.stack ?? "";
   const file = classPaths
     .flatMap((path) => FILE_CLASS.exec(path)?.[1] ?? [])

@@ -57,9 +57,9 @@ async function onGpu(ways: readonly GpuWay[]): Promise<Executor> {
     const state = await find();
     tellWay(title, state);
     if (state.works) return state.open();
-    tried.push(`${title}: ${state.reason} (${state.remedy})`);
+    tried.push(`\n  ${title}: ${state.reason}; ${state.remedy}`);
   }
-  throw new LtrainError("engine.unavailable", `accelerator is gpu and no engine can use one: ${tried.join("; ")}`, {
+  throw new LtrainError("engine.unavailable", `accelerator is gpu and no engine can use one:${tried.join("")}`, {
     hint: "ltrain doctor shows every engine and device; --accelerator cpu, or auto, trains without a GPU",
   });
 }

@@ -4,6 +4,7 @@ import { tf, type Tensor } from "../tensor/tf.js";
 import { Module, type Layer } from "./module.js";
 import { channelStatistics, normalizeChannels, overChannels } from "./normalization.js";
 import { Buffer, Parameter } from "./parameter.js";
+import { requireChannels } from "./shapes.js";
 
 /** BatchNorm's options. */
 export interface BatchNormOptions {
@@ -59,6 +60,7 @@ export abstract class BatchNorm extends Module implements Layer {
         `${this.constructor.name} takes a tensor of ${this.ranks.join(" or ")} axes, got [${x.shape.join(", ")}]`,
       );
     }
+    requireChannels(x, (this.weight ?? this.running_mean)?.shape[0], this.constructor.name);
     const normal = this.#normal(x);
     const scaled = this.weight === null ? normal : tf.mul(normal, overChannels(this.weight.value, x));
     return this.bias === null ? scaled : tf.add(scaled, overChannels(this.bias.value, x));

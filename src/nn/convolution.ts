@@ -1,5 +1,6 @@
 import { LtrainError } from "../errors.js";
 import { tf, type Tensor } from "../tensor/tf.js";
+import { requireWindow } from "./shapes.js";
 import { pairOf, type Size2d } from "./size2d.js";
 
 /** How a convolution moves over its input; torch's defaults. */
@@ -44,6 +45,7 @@ export function conv2d(x: Tensor, weight: Tensor, bias: Tensor | null = null, op
   const stride = [...pairOf(options.stride ?? 1)] as [number, number];
   const padding = paddingOf(options, weight.shape);
   const filters = spread(weight, pairOf(options.dilation ?? 1));
+  requireWindow(x, filters.shape.slice(2), padding.slice(1, 3), "a convolution's filter");
   const images = tf.transpose(x, TO_NHWC) as Image;
   const result =
     groups > 1 && groups === channels

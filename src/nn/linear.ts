@@ -5,6 +5,7 @@ import { bilinear } from "./functional.js";
 import { kaimingUniform } from "./init.js";
 import { Module, type Layer } from "./module.js";
 import { Parameter } from "./parameter.js";
+import { requireFeatures } from "./shapes.js";
 
 /** Linear's options. */
 export interface LinearOptions {
@@ -29,6 +30,7 @@ export class Linear extends Module implements Layer {
 
   forward(x: Tensor): Tensor {
     const [outFeatures = 0, inFeatures = 0] = this.weight.shape;
+    requireFeatures(x, inFeatures, this.constructor.name);
     const rows = x.rank === 2 ? x : tf.reshape(x, [-1, inFeatures]);
     const product = tf.matMul(rows, this.weight.value, false, true);
     const sum = this.bias === null ? product : tf.add(product, this.bias.value);

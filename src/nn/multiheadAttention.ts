@@ -6,6 +6,7 @@ import { xavierUniform } from "./init.js";
 import { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { Parameter } from "./parameter.js";
+import { requireFeatures } from "./shapes.js";
 
 /** MultiheadAttention's options. */
 export interface MultiheadAttentionOptions {
@@ -98,6 +99,7 @@ export class MultiheadAttention extends Module {
   /** x times some of the three blocks of the projection, from row `first` on. */
   #linear(x: Tensor, first: number, blocks: number): Tensor {
     const [, width = 0] = this.in_proj_weight.shape;
+    requireFeatures(x, width, this.constructor.name);
     const rows = blocks * width;
     const weight = tf.slice(this.in_proj_weight.value, [first, 0], [rows, width]);
     const flat = tf.matMul(tf.reshape(x, [-1, width]), weight, false, true);

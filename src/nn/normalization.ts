@@ -1,5 +1,6 @@
 import { LtrainError } from "../errors.js";
 import { tf, type Tensor } from "../tensor/tf.js";
+import { requireChannels, requireTrailing } from "./shapes.js";
 
 /**
  * (x - mean) / √(variance + eps), both over `axes`. The gradient is written down: the tape's own would be three times as
@@ -26,13 +27,8 @@ export function normalize(x: Tensor, axes: readonly number[], eps: number): Tens
 /** `F.layer_norm`: over the last axes, as many as `weight` has; without a weight, over the last one. */
 export function layerNorm(x: Tensor, weight: Tensor | null = null, bias: Tensor | null = null, eps = 1e-5): Tensor {
   const shape = weight?.shape ?? x.shape.slice(-1);
+  requireTrailing(x, shape, "layer_norm");
   const first = x.rank - shape.length;
-  if (first < 0 || shape.some((size, i) => size !== x.shape[first + i])) {
-    throw new LtrainError(
-      "argument.invalid",
-      `layer_norm over [${shape.join(", ")}] takes a tensor that ends in it, got [${x.shape.join(", ")}]`,
-    );
-  }
   const axes = shape.map((_, i) => first + i);
   const normal = normalize(x, axes, eps);
   const scaled = weight === null ? normal : tf.mul(normal, weight);
@@ -54,6 +50,7 @@ export function groupNorm(
       `group_norm of ${numGroups} groups takes [N, a multiple of ${numGroups}, …], got [${x.shape.join(", ")}]`,
     );
   }
+  requireChannels(x, weight?.shape[0], "group_norm");
   const normal = tf.reshape(normalize(tf.reshape(x, [batch, numGroups, -1]), [2], eps), x.shape);
   const scaled = weight === null ? normal : tf.mul(normal, overChannels(weight, x));
   return bias === null ? scaled : tf.add(scaled, overChannels(bias, x));
@@ -64,6 +61,7 @@ const EPSILON = 2 ** -23;
 
 /** `F.rms_norm`: x divided by its root mean square over the last axes, as many as `weight` has, or `dims`. */
 export function rmsNorm(x: Tensor, weight: Tensor | null = null, eps = EPSILON, dims = weight?.rank ?? 1): Tensor {
+  if (weight !== null) requireTrailing(x, weight.shape, "rms_norm");
   const axes = x.shape.map((_, axis) => axis).slice(x.rank - dims);
   const mean = (t: Tensor): Tensor => tf.mean(t, axes, true);
   const run = tf.customGrad((input, save) => {

@@ -1,5 +1,6 @@
 import { LtrainError } from "../errors.js";
 import { tf, type Tensor } from "../tensor/tf.js";
+import { requireWindow } from "./shapes.js";
 import { pairOf, type Size2d } from "./size2d.js";
 
 /** How a pooling window moves; torch's defaults. */
@@ -126,6 +127,8 @@ function pooled(
     throw new LtrainError("argument.invalid", `pooling takes [N, C, H, W], got [${x.shape.join(", ")}]`);
   }
   const windows = windowsOf(x.shape.slice(2), kernelSize, options);
+  const sides = [1, 2].map((axis): [number, number] => [sumOf(windows.padding[axis]), sumOf(windows.overhang[axis])]);
+  requireWindow(x, windows.size, sides, "a pooling window");
   return tf.transpose(pool(tf.transpose(x, TO_NHWC) as Image, windows), TO_NCHW);
 }
 
@@ -157,5 +160,9 @@ function padded(images: Image, sides: Sides, value: number): Image {
 }
 
 function sum(sides: Sides): number {
-  return sides.flat().reduce((total, side) => total + side, 0);
+  return sides.reduce((total, side) => total + sumOf(side), 0);
+}
+
+function sumOf([before, after]: readonly [number, number] = [0, 0]): number {
+  return before + after;
 }

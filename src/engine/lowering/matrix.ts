@@ -11,6 +11,10 @@ import { add, broadcastShape, range, sizeOf } from "./operators.js";
 export function matMul(b: GraphBuilder, x: Value, y: Value, transposeX: boolean, transposeY: boolean): Value {
   const rows = sizeOf(x.shape, transposeX ? -1 : -2);
   const columns = sizeOf(y.shape, transposeY ? -2 : -1);
+  if (sizeOf(x.shape, transposeX ? -2 : -1) !== sizeOf(y.shape, transposeY ? -1 : -2)) {
+    const shapes = `[${x.shape.join(", ")}]${transposeX ? " transposed" : ""} and [${y.shape.join(", ")}]`;
+    throw new Error(`matMul of ${shapes}${transposeY ? " transposed" : ""}: the inner sizes differ`);
+  }
   if (x.shape.length === 2 && y.shape.length === 2) {
     const attributes = { transA: int(transposeX ? 1 : 0), transB: int(transposeY ? 1 : 0) };
     return b.emit("Gemm", [x, y], { dtype: x.dtype, shape: [rows, columns] }, attributes);
@@ -31,7 +35,15 @@ function einsumShape(equation: string, operands: readonly Value[]): number[] {
   const [left = "", right = ""] = equation.replaceAll(" ", "").split("->");
   const sizes = new Map<string, number>();
   left.split(",").forEach((term, i) => {
-    Array.from(term).forEach((letter, axis) => sizes.set(letter, sizeOf(operands[i]?.shape ?? [], axis)));
+    Array.from(term).forEach((letter, axis) => {
+      const size = sizeOf(operands[i]?.shape ?? [], axis);
+      const known = sizes.get(letter);
+      if (known !== undefined && known !== size && known !== 1 && size !== 1) {
+        const shapes = operands.map(({ shape }) => `[${shape.join(", ")}]`).join(" and ");
+        throw new Error(`einsum "${equation}" of ${shapes}: ${letter} is ${known} in one and ${size} in another`);
+      }
+      sizes.set(letter, Math.max(known ?? 1, size));
+    });
   });
   return Array.from(right, (letter) => sizes.get(letter) ?? 1);
 }

@@ -103,6 +103,12 @@ export function concat(b: GraphBuilder, parts: readonly Value[], axis: number): 
   const [first] = parts;
   if (first === undefined) throw new Error("concat of nothing");
   if (parts.length === 1) return first;
+  for (const { shape } of parts) {
+    if (shape.length === first.shape.length && shape.every((size, i) => i === axis || size === first.shape[i]))
+      continue;
+    const shapes = parts.map((part) => `[${part.shape.join(", ")}]`).join(" and ");
+    throw new Error(`concat of ${shapes} along axis ${axis}: another axis differs`);
+  }
   const total = parts.reduce((sum, part) => sum + sizeOf(part.shape, axis), 0);
   const shape = first.shape.map((size, i) => (i === axis ? total : size));
   return b.emit("Concat", parts, { dtype: first.dtype, shape }, { axis: int(axis) });
