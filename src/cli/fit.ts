@@ -16,7 +16,6 @@ import { compilationLine, NOTICED_MILLIS, tellCompilation } from "./compilationL
 import { GraphDump } from "./graphDump.js";
 import { graceAsked, isRequeueAsked } from "./schedulerSettings.js";
 import { commandLine } from "./shellWords.js";
-import { RunRecorder } from "./runRecorder.js";
 import type { SignalWatch } from "./signals.js";
 import { RESUMABLE_EXIT_CODE, watchSignals } from "./signals.js";
 import { StartReport } from "./startReport.js";
@@ -85,23 +84,20 @@ async function fit(
     isStopped: () => signals.received !== null || stray.hasCome,
     callbacks: () => run.trainer.options.callbacks,
   });
-  const recorder = new RunRecorder({
-    isStopped: () => signals.received !== null,
-    callbacks: () => run.trainer.options.callbacks,
-  });
+  let hasCompiled = false;
   const events = setup.json ? [new JsonEvents(terminal.stdout)] : [];
   const dump = setup.dumpGraph === undefined ? null : new GraphDump(setup.dumpGraph);
   const run: Run = instantiate(resolved, {
     ...(setup.quiet ? {} : { terminal }),
     showProgress: !setup.json,
-    extraCallbacks: [report, recorder, ...events, stopCheckpoint],
+    extraCallbacks: [report, ...events, stopCheckpoint],
     ...(setup.runFolder === undefined ? {} : { runFolder: setup.runFolder }),
     onCompile: (compilation) => {
       dump?.add(compilation);
       const flops = countFlops(compilation.graph);
       tellCompilation(compilation, flops);
-      const isFirst = compilation.name === "trainingStep" && recorder.flopsPerStep === null;
-      if (isFirst) recorder.flopsPerStep = flops;
+      const isFirst = compilation.name === "trainingStep" && !hasCompiled;
+      hasCompiled ||= isFirst;
       if (isFirst || compilation.milliseconds >= NOTICED_MILLIS) say(compilationLine(compilation, flops));
     },
     onWarning: (message) => {
@@ -136,7 +132,6 @@ async function fit(
       allowDataChange: setup.allowDataChange ?? false,
     });
     stray.throw();
-    await recorder.finish(result);
     if ((await dump?.end()) === false) say("warning: there is no graph to dump: this engine runs steps as they are");
     return result;
   } catch (error) {

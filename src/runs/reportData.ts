@@ -6,7 +6,7 @@ import type { TensorHistogram } from "../checkpoint/tensorHistogram.js";
 import { tensorHistogram } from "../checkpoint/tensorHistogram.js";
 import { LtrainError } from "../errors.js";
 import { fileExists, isFolder, readText, statusOf } from "../io/textFile.js";
-import type { RecordedPart } from "./runRecord.js";
+import type { RecordedPart } from "../callbacks/runRecord.js";
 import type { RunSurvey } from "./surveyRun.js";
 import { surveyRun } from "./surveyRun.js";
 

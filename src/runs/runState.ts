@@ -1,5 +1,5 @@
 import { lockOwner } from "../io/folderLock.js";
-import type { RunRecord } from "./runRecord.js";
+import type { RunRecord } from "../callbacks/runRecord.js";
 
 /** What became of a run; "unknown" of one that keeps no record, as Lightning's. */
 export type RunState = "running" | "done" | "interrupted" | "failed" | "unknown";

@@ -7,8 +7,8 @@ import { factsOf } from "../plot/series.js";
 import type { FoundRun } from "./findRuns.js";
 import type { MetricTable } from "./metricTable.js";
 import { readMetrics } from "./metricTable.js";
-import type { RunRecord } from "./runRecord.js";
-import { readRunRecord } from "./runRecord.js";
+import type { RunRecord } from "../callbacks/runRecord.js";
+import { readRunRecord } from "../callbacks/runRecord.js";
 import type { RunState } from "./runState.js";
 import { runState } from "./runState.js";
 

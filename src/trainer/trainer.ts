@@ -1,3 +1,4 @@
+import type { RunRecorder } from "../callbacks/runRecorder.js";
 import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
 import { torchCheckpointIO } from "../checkpoint/checkpointIO.js";
 import type { LightningDataModule } from "../core/lightningDataModule.js";
@@ -28,6 +29,7 @@ import { resolveOptions } from "./options.js";
 import { lockRun } from "./runLock.js";
 import type { SessionParts } from "./session.js";
 import { Session } from "./session.js";
+import { watchingRecorder } from "./trainerCallbacks.js";
 import { TrainerView } from "./trainerView.js";
 
 /** What fit was asked beyond its options. */
@@ -57,6 +59,7 @@ export class Trainer extends TrainerView {
   readonly #given: TrainerOptions;
   readonly #io: CheckpointIO;
   readonly #saver: CheckpointSaver;
+  readonly #recorder: RunRecorder | undefined;
   readonly #warned = new Set<string>();
   /** What fit was given last. */
   #fitted: { readonly module: LightningModule; readonly datamodule: LightningDataModule } | null = null;
@@ -67,6 +70,7 @@ export class Trainer extends TrainerView {
     this.#given = options;
     const { verifyCheckpoints: verify, asyncCheckpoints: isAsync, onDiskFull } = this.options;
     this.#io = options.checkpointIO ?? torchCheckpointIO({ verify });
+    this.#recorder = watchingRecorder(this.options.callbacks, () => this.#interruption.isAsked);
     this.#saver = new CheckpointSaver({ io: this.#io, trainer: this, isAsync, onDiskFull });
   }
 
@@ -154,7 +158,9 @@ export class Trainer extends TrainerView {
       await this.#saver.settle(); // the run is over when its last checkpoint is durable
       await callHooks(session.context, "onFitEnd", []);
       await session.tearDown(this.#interruption.isAsked ? "interrupted" : "success");
-      return this.#fitResult(reason, (performance.now() - start) / 1000);
+      const result = this.#fitResult(reason, (performance.now() - start) / 1000);
+      await this.#recorder?.finish(result);
+      return result;
     });
   }
 
@@ -252,7 +258,10 @@ export class Trainer extends TrainerView {
       checkDeterminism(this.openExecutor, deterministic, (message) => {
         this.warn(message);
       });
-      if (this.#given.onCompile !== undefined) this.openExecutor.onCompile?.(this.#given.onCompile);
+      this.openExecutor.onCompile?.((compilation) => {
+        this.#recorder?.compiled(compilation);
+        this.#given.onCompile?.(compilation);
+      });
       return await body(session);
     } catch (error) {
       await session.fail(error);

@@ -1,12 +1,13 @@
 import { ModelCheckpoint } from "../callbacks/modelCheckpoint.js";
+import { RunRecorder } from "../callbacks/runRecorder.js";
 import { Timer } from "../callbacks/timer.js";
 import type { Callback } from "../core/callback.js";
 import { LtrainError } from "../errors.js";
 import type { TrainerOptions } from "./trainerOptions.js";
 
 /**
- * The callbacks of a run: those that were given, a Timer for max_time, and a ModelCheckpoint when none is given and none
- * is refused; checkpoint callbacks last, the others in their order.
+ * The callbacks of a run: those that were given, a Timer for max_time, a RunRecorder, and a ModelCheckpoint when none is
+ * given and none is refused; checkpoint callbacks last, the others in their order.
  */
 export function resolveCallbacks(
   options: TrainerOptions,
@@ -32,9 +33,18 @@ export function resolveCallbacks(
     if (!others.some((callback) => callback instanceof Timer)) others.push(timer);
     else warnings.push("trainer.max_time is ignored: there is a Timer among the callbacks already");
   }
+  const records = !fastDevRun && options.barebones !== true;
+  if (records && !others.some((callback) => callback instanceof RunRecorder)) others.push(new RunRecorder());
   const sorted = [...others, ...checkpointing];
   refuseEqualKeys(sorted);
   return sorted;
+}
+
+/** Who keeps run.json among the callbacks of a run, and now knows them. */
+export function watchingRecorder(callbacks: readonly Callback[], isStopped: () => boolean): RunRecorder | undefined {
+  const recorder = callbacks.find((callback) => callback instanceof RunRecorder);
+  recorder?.watch({ isStopped, callbacks: () => callbacks });
+  return recorder;
 }
 
 /** Two callbacks with state under one key would overwrite each other in the checkpoint. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../src/cli/main.js";
 import { recordingTerminal } from "../../src/io/console.js";
-import { readRunRecord } from "../../src/runs/runRecord.js";
+import { readRunRecord } from "../../src/callbacks/runRecord.js";
 import { writeTinyMnist } from "./tinyMnist.js";
 
 let folder: string;

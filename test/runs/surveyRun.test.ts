@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { lockFolder } from "../../src/io/folderLock.js";
-import type { RunRecord } from "../../src/runs/runRecord.js";
-import { readRunRecord, writeRunRecord } from "../../src/runs/runRecord.js";
+import type { RunRecord } from "../../src/callbacks/runRecord.js";
+import { readRunRecord, writeRunRecord } from "../../src/callbacks/runRecord.js";
 import { surveyRun } from "../../src/runs/surveyRun.js";
 
 const CHECKPOINT = fileURLToPath(

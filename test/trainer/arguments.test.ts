@@ -74,7 +74,7 @@ test("barebones leaves out what Lightning's leaves out", () => {
 
 test("max_time adds a Timer, and there is no limit of epochs then", () => {
   const { callbacks, maxEpochs, warnings } = resolveOptions({ maxTime: { minutes: 1 }, enableCheckpointing: false });
-  expect(callbacks.map((callback) => callback.constructor.name)).toEqual(["Timer"]);
+  expect(callbacks.map((callback) => callback.constructor.name)).toEqual(["Timer", "RunRecorder"]);
   expect([maxEpochs, warnings]).toEqual([-1, []]);
 });
 

@@ -9,6 +9,8 @@ import { LtrainError } from "../../src/errors.js";
 import { Linear } from "../../src/nn/linear.js";
 import { Adam } from "../../src/optim/adam.js";
 import { PyDict } from "../../src/pickle/values.js";
+import { findRuns } from "../../src/runs/findRuns.js";
+import { surveyRun } from "../../src/runs/surveyRun.js";
 import { scalarTensor } from "../../src/storage/hostTensor.js";
 import { storedTensor } from "../../src/storage/storedTensor.js";
 import { defaultGenerator } from "../../src/tensor/generator.js";
@@ -97,7 +99,20 @@ test("a run leaves a checkpoint per epoch, metrics and hyperparameters in lightn
     const result = await new Trainer(options).fit(new ValidatedAutoEncoder(), data());
     const path = join(folder, "lightning_logs/version_0/checkpoints/epoch=1-step=10.ckpt");
     expect(result).toMatchObject({ globalStep: 10, epochs: 2, bestModelPath: path, lastCheckpointPath: path });
-    expect(readdirSync(join(folder, "lightning_logs/version_0")).sort()).toEqual(["checkpoints", "metrics.csv"]);
+    expect(readdirSync(join(folder, "lightning_logs/version_0")).sort()).toEqual([
+      "checkpoints",
+      "metrics.csv",
+      "run.json",
+    ]);
+    // What ltrain runs says of a run that no command line began.
+    const [found] = await findRuns(folder);
+    if (found === undefined) throw new Error("the run is not found");
+    expect(await surveyRun(found)).toMatchObject({
+      state: "done",
+      epochs: 2,
+      globalStep: 10,
+      model: "ValidatedAutoEncoder",
+    });
   });
 });
 

@@ -1,13 +1,14 @@
-import { ModelCheckpoint } from "../callbacks/modelCheckpoint.js";
 import { Callback } from "../core/callback.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { TrainerState } from "../core/trainerState.js";
+import { countFlops } from "../engine/countFlops.js";
+import type { Compilation } from "../engine/executor.js";
 import { LtrainError } from "../errors.js";
 import type { Module } from "../nn/module.js";
 import { numelOf } from "../storage/hostTensor.js";
-import type { RecordedPart, RecordedState, RunRecord } from "../runs/runRecord.js";
-import { RECORD_VERSION, readRunRecord, writeRunRecord } from "../runs/runRecord.js";
-import type { FitResult } from "../trainer/fitResult.js";
+import { ModelCheckpoint } from "./modelCheckpoint.js";
+import type { RecordedPart, RecordedState, RunRecord } from "./runRecord.js";
+import { RECORD_VERSION, readRunRecord, writeRunRecord } from "./runRecord.js";
 
 /** What a RunRecorder must know of the run. */
 export interface RunRecorderOptions {
@@ -16,22 +17,36 @@ export interface RunRecorderOptions {
   readonly callbacks: () => readonly Callback[];
 }
 
+/** What a run came to. */
+export interface RunEnd {
+  readonly stopReason: string;
+  readonly epochs: number;
+  readonly globalStep: number;
+  /** "" where there is none. */
+  readonly bestModelPath: string;
+  readonly lastCheckpointPath: string;
+}
+
 /**
  * Keeps run.json beside the logs: that the run runs, how far it is at every checkpoint, and how it ended. The last word
  * is written while the run still holds its folder's lock, so that nobody takes it for killed.
  */
 export class RunRecorder extends Callback {
-  readonly #options: RunRecorderOptions;
-  /** What one whole step takes, once it is known. */
-  flopsPerStep: number | null = null;
+  #options: RunRecorderOptions = { isStopped: () => false, callbacks: () => [] };
+  #flopsPerStep: number | null = null;
   #folder: string | null = null;
   #record: RunRecord | null = null;
   #began = 0;
   #secondsBefore = 0;
 
-  constructor(options: RunRecorderOptions) {
-    super();
+  /** Let it know the run that it records: the Trainer does. */
+  watch(options: RunRecorderOptions): void {
     this.#options = options;
+  }
+
+  /** The first training step that is compiled says what a whole step takes. */
+  compiled({ name, graph }: Compilation): void {
+    if (name === "trainingStep") this.#flopsPerStep ??= countFlops(graph);
   }
 
   override async onFitStart(trainer: TrainerState, module: LightningModule): Promise<void> {
@@ -78,7 +93,7 @@ export class RunRecorder extends Callback {
   }
 
   /** What is known only when all is over. */
-  async finish(result: FitResult): Promise<void> {
+  async finish(result: RunEnd): Promise<void> {
     await this.#write({
       reason: result.stopReason,
       epochs: result.epochs,
@@ -109,7 +124,7 @@ export class RunRecorder extends Callback {
     this.#record = {
       ...this.#record,
       seconds: Number(seconds.toFixed(3)),
-      flops_per_step: this.flopsPerStep,
+      flops_per_step: this.#flopsPerStep,
       best: this.#best(),
       ...changes,
     };
