@@ -50,7 +50,7 @@ export class RunRecorder extends Callback {
   }
 
   override async onFitStart(trainer: TrainerState, module: LightningModule): Promise<void> {
-    if (trainer.fastDevRun || trainer.loggers.length === 0) return;
+    if (trainer.fastDevRun || !trainer.loggers.some((logger) => logger.logDir !== null)) return; // no folder of its own
     this.#folder = trainer.logDir;
     this.#began = performance.now();
     const before = trainer.ckptPath === null ? null : await readRunRecord(trainer.logDir);
