@@ -101,7 +101,7 @@ export const INSPECT = object(
     global_step: orNull(z.int().describe("as in the file")),
     hparams_name: nullable("as in the file"),
     hyper_parameters: anything(
-      "tuples and sets as arrays, a Namespace as its dict, paths and dates as Python prints them",
+      "tuples and sets as arrays, a Namespace as its dict, a numpy array as {class, dtype, shape}, paths and dates as Python prints them",
     ),
     datamodule_hyper_parameters: anything("the same of the data module"),
     state_dict: object(
