@@ -4,6 +4,7 @@ import type { ExportedPorts, ExportParts } from "./exportGraph.js";
 import { exportGraph } from "./exportGraph.js";
 import { computeType, fromCompute, toCompute } from "./hostValues.js";
 import { onnxModel } from "./onnxModel.js";
+import { loadOrt } from "./loadOrt.js";
 import type { OrtModule } from "./ortDevice.js";
 
 /** A model as ONNX Runtime, and everybody else, reads it. */
@@ -22,7 +23,7 @@ export async function runOnnx(
   model: Uint8Array,
   inputs: Readonly<Record<string, HostTensor>>,
 ): Promise<Readonly<Record<string, HostTensor>>> {
-  const ort = (await import("onnxruntime-node")).default;
+  const ort = await loadOrt();
   const session = await ort.InferenceSession.create(model, { executionProviders: ["cpu"], logSeverityLevel: 3 });
   try {
     const feeds = Object.fromEntries(

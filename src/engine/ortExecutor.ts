@@ -7,6 +7,7 @@ import type { Compilation, CompiledStep, CompileOptions, Executor, StepFunction 
 import type { Graph, TensorSpec } from "./graph.js";
 import { computeType, fromCompute, toCompute } from "./hostValues.js";
 import { onnxModel } from "./onnxModel.js";
+import { loadOrt } from "./loadOrt.js";
 import type { OrtCpuOptions } from "./ortCpu.js";
 import { ortCpu } from "./ortCpu.js";
 import { ortCuda } from "./ortCuda.js";
@@ -53,17 +54,6 @@ function deviceOf(ort: OrtModule, options: OrtExecutorOptions): OrtDevice {
     default:
       target satisfies never;
       throw new TypeError("unreachable");
-  }
-}
-
-async function loadOrt(): Promise<OrtModule> {
-  try {
-    return (await import("onnxruntime-node")).default;
-  } catch (cause) {
-    throw new LtrainError("engine.unavailable", `onnxruntime-node does not load: ${String(cause)}`, {
-      hint: "reinstall it for this platform and Node version, or use --engine tfjs",
-      cause,
-    });
   }
 }
 

@@ -3,6 +3,7 @@ import type { ChildResult } from "../io/childProcess.js";
 import { runNode, runProgram } from "../io/childProcess.js";
 import type { HalfType } from "../storage/float16.js";
 import { GraphBuilder } from "./graphBuilder.js";
+import { keepOrtSilent } from "./loadOrt.js";
 import { onnxModel } from "./onnxModel.js";
 
 /** The providers of ONNX Runtime that are used. */
@@ -61,6 +62,7 @@ export function probeProvider(provider: OrtProvider): Promise<ProbeResult> {
 async function probe(provider: OrtProvider): Promise<ProbeResult> {
   const main = ortMain();
   if (main === null) return { works: false, reason: "onnxruntime-node is not installed" };
+  keepOrtSilent();
   const model = Buffer.from(sumModel()).toString("base64");
   // The CPU has no kernels in halves, and rounds to them all the same: ortCpu.ts.
   const halves = provider === "cpu" ? [] : HALF_TYPES.map(halfModel);
