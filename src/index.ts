@@ -79,6 +79,7 @@ export type { Tensor } from "./tensor/tf.js";
 export { exportGraphModel, exportModel } from "./trainer/exportModel.js";
 export type { ExportedGraphModel, ExportedModel, ExportOptions } from "./trainer/exportModel.js";
 export { Trainer } from "./trainer/trainer.js";
+export type { FitData, FitLoaders } from "./trainer/givenLoaders.js";
 export type { EvaluateOptions, FitOptions, PredictOptions } from "./trainer/trainer.js";
 export type { FitResult } from "./trainer/fitResult.js";
 export type { TrainerOptions } from "./trainer/options.js";

@@ -1,7 +1,6 @@
 import type { RunRecorder } from "../callbacks/runRecorder.js";
 import type { CheckpointIO } from "../checkpoint/checkpointIO.js";
 import { torchCheckpointIO } from "../checkpoint/checkpointIO.js";
-import type { LightningDataModule } from "../core/lightningDataModule.js";
 import type { LightningModule } from "../core/lightningModule.js";
 import type { SaveOptions } from "../core/trainerState.js";
 import type { Prediction } from "../core/prediction.js";
@@ -24,6 +23,7 @@ import { EvaluationRun } from "./evaluationRun.js";
 import type { FitResult } from "./fitResult.js";
 import { fitResult } from "./fitResult.js";
 import { FitStart } from "./fitStart.js";
+import { dataModuleOf, type FitData } from "./givenLoaders.js";
 import type { TrainerOptions } from "./options.js";
 import { resolveOptions } from "./options.js";
 import { lockRun } from "./runLock.js";
@@ -62,7 +62,7 @@ export class Trainer extends TrainerView {
   readonly #recorder: RunRecorder | undefined;
   readonly #warned = new Set<string>();
   /** What fit was given last. */
-  #fitted: { readonly module: LightningModule; readonly datamodule: LightningDataModule } | null = null;
+  #fitted: { readonly module: LightningModule; readonly datamodule: DataGiven } | null = null;
   #interruption = new Interruption();
 
   constructor(options: TrainerOptions = {}) {
@@ -115,8 +115,9 @@ export class Trainer extends TrainerView {
     return this.fitRun === null ? [] : forecastDisk(this.fitRun, this.#io);
   }
 
-  /** Train `module` on `datamodule`; nothing is printed, what goes wrong is thrown. */
-  async fit(module: LightningModule, datamodule: LightningDataModule, options: FitOptions = {}): Promise<FitResult> {
+  /** Train `module` on a data module or on loaders; nothing is printed, what goes wrong is thrown. */
+  async fit(module: LightningModule, data: FitData, options: FitOptions = {}): Promise<FitResult> {
+    const datamodule = dataModuleOf(data);
     const start = performance.now();
     this.fitRun = null;
     this.evaluation = null;
