@@ -2,7 +2,7 @@ import { CommanderError } from "commander";
 import { LtrainError } from "../errors.js";
 import type { Terminal } from "../io/console.js";
 import { processTerminal } from "../io/console.js";
-import { createProgram, packageVersion } from "./program.js";
+import { createProgram, isCommand, packageVersion } from "./program.js";
 import { reportError, UNEXPECTED_EXIT_CODE } from "./reportError.js";
 import { isSignalled } from "./signals.js";
 import { endOnStrayFailure } from "./strayFailure.js";
@@ -36,7 +36,7 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
   const verbosity = verbosityOf(args);
   const tellEnd = verbosity === "verbose" ? tellDetails(terminal, packageVersion()) : null;
   const failure = (error: unknown): number =>
-    reportError(error instanceof CommanderError ? usageError(error) : error, terminal, { json, debug });
+    reportError(error instanceof CommanderError ? usageError(error, args[0] ?? "") : error, terminal, { json, debug });
   const code = await runCommand(args, verbosity === "quiet" ? mutedTerminal(terminal) : terminal, failure);
   tellEnd?.(code);
   return code;
@@ -72,8 +72,10 @@ function withDashes(token: string): string {
 }
 
 /** commander's message is "error: ..." with its suggestion, if any, on the next line. */
-function usageError(error: CommanderError): LtrainError {
+function usageError(error: CommanderError, word: string): LtrainError {
   const [message = "", suggestion] = error.message.split("\n");
-  const hint = suggestion?.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did") ?? "see ltrain --help";
+  const hint =
+    suggestion?.replace(/^\((.*)\)$/, "$1").replace(/^Did/, "did") ??
+    `see ltrain ${isCommand(word) ? `${word} ` : ""}--help`;
   return new LtrainError("usage.invalid", message.replace(/^error: /, ""), { hint });
 }

@@ -60,6 +60,11 @@ function addQuiet(command: Command): void {
   command.option("-q, --quiet", "nothing on stderr but failures", false);
 }
 
+/** Whether a word is the name of a command. */
+export function isCommand(word: string): boolean {
+  return COMMANDS.has(word);
+}
+
 type AddCommand = (program: Command, terminal: Terminal, done: (exitCode: number) => void) => void;
 
 /** In the order of the help. */

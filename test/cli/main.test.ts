@@ -34,7 +34,7 @@ test("under --json a usage error is one JSON object on stderr", async () => {
   const { messages } = await ltrain("inspect", "--json");
   expect(JSON.parse(messages)).toEqual({
     schema_version: 1,
-    error: { code: "usage.invalid", message: "missing required argument 'path'", hint: "see ltrain --help" },
+    error: { code: "usage.invalid", message: "missing required argument 'path'", hint: "see ltrain inspect --help" },
   });
 });
 
