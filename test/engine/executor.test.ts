@@ -121,7 +121,8 @@ describe("choosing", () => {
 
   test("auto with accelerator gpu uses one, or says what was tried", async () => {
     const found: unknown = await createExecutor({ accelerator: "gpu" }).catch((reason: unknown) => reason);
-    if (found instanceof LtrainError) expect(found.message).toContain("accelerator is gpu and no engine can use one:\n  ");
+    if (found instanceof LtrainError)
+      expect(found.message).toContain("accelerator is gpu and no engine can use one:\n  ");
     else expect((found as Executor).device).toMatch(/^(?:CUDA|WebGPU)/);
   });
 });
