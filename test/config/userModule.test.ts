@@ -60,10 +60,10 @@ test("a class in a TypeScript file beside the config trains, from any folder and
   const elsewhere = await mkdtemp(join(tmpdir(), "ltrain-else-"));
   const trained = await spawnLtrain(elsewhere, ["train", "--config", join(folder, "c.yaml"), "--json"]);
   expect(trained).toMatchObject({ code: 0 });
-  expect(trained.stdout).toContain('"event":"fit_end","global_step":2,"epochs":1');
+  expect(trained.stdout).toContain('"event":"fit_end","schema_version":1,"global_step":2,"epochs":1');
   const resumed = await spawnLtrain(folder, ["resume", elsewhere, "--trainer.max_epochs", "2", "--json"]);
   expect(resumed).toMatchObject({ code: 0 });
-  expect(resumed.stdout).toContain('"event":"fit_end","global_step":4,"epochs":2');
+  expect(resumed.stdout).toContain('"event":"fit_end","schema_version":1,"global_step":4,"epochs":2');
 }, 60_000);
 
 /** What a config with this model says. */
