@@ -4,10 +4,17 @@ import { fileURLToPath } from "node:url";
 const BIN = fileURLToPath(new URL("../../bin/ltrain.js", import.meta.url));
 const HOSTILE = fileURLToPath(new URL("../fixtures/hostile/", import.meta.url));
 
-/** Tells at the end what the process took: seconds of the processor, which do not grow when the machine does other things. */
-const TELL =
-  'process.on("exit", () => { const { userCPUTime, systemCPUTime, maxRSS } = process.resourceUsage();' +
-  'process.stderr.write("\\nCOST " + (userCPUTime + systemCPUTime) / 1e6 + " " + maxRSS / 1024); });';
+/**
+ * Tells at the end what the process took: seconds of the processor, which do not grow when the machine does other things,
+ * and the most memory it has had itself: maxRSS counts that of the test's process too, of which it was begun.
+ */
+const TELL = `
+import { readFileSync } from "node:fs";
+process.on("exit", () => {
+  const { userCPUTime, systemCPUTime } = process.resourceUsage();
+  const [, kilobytes] = /VmHWM:\\s+(\\d+) kB/.exec(readFileSync("/proc/self/status", "utf8"));
+  process.stderr.write("\\nCOST " + (userCPUTime + systemCPUTime) / 1e6 + " " + kilobytes / 1024);
+});`;
 
 interface Cost {
   readonly code: number | null;
