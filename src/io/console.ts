@@ -1,5 +1,5 @@
 import { fstatSync, writeSync } from "node:fs";
-import { errnoOf } from "./systemError.js";
+import { errnoOf, systemError } from "./systemError.js";
 
 /** One of the two streams of a terminal, or what stands in for it. */
 export interface ConsoleStream {
@@ -36,6 +36,7 @@ export function processTerminal(color?: boolean): Terminal {
 }
 
 const DESCRIPTORS = { stdout: 1, stderr: 2 } as const;
+const STREAMS = { stdout: "the standard output", stderr: "the standard error" } as const;
 
 /**
  * Into a file or a pipe is written at once, which is what node's own streams do there too: to load them takes longer
@@ -69,7 +70,7 @@ function plainStream(name: "stdout" | "stderr", color: boolean | undefined): Con
         rest = nodeStream(process[name], color);
         process[name].write(bytes.subarray(done)); // from where it stopped, be it inside a character
       } else if (errno === "EPIPE" || errno === "EOF") readerIsGone = true;
-      else throw error;
+      else throw systemError(error, "write", `to ${STREAMS[name]}`);
     }
   };
   return {
@@ -92,7 +93,8 @@ function nodeStream(stream: MaybeTerminal, color: boolean | undefined): ConsoleS
   // `ltrain inspect x | head -1` ends the pipe early. That is no failure of ours, and no reason to end a training run
   // whose log reader has gone: what follows is written to nobody.
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code !== "EPIPE" && !readerIsGone) throw error;
+    if (error.code !== "EPIPE" && !readerIsGone)
+      throw systemError(error, "write", `to ${stream === process.stderr ? STREAMS.stderr : STREAMS.stdout}`);
     readerIsGone = true;
   });
   return {
