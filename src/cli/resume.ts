@@ -5,6 +5,7 @@ import { kindOfChange } from "../config/changeKinds.js";
 import { configChanges, describeChange } from "../config/configChanges.js";
 import { display } from "../config/userModule.js";
 import type { Terminal } from "../io/console.js";
+import { removeStaleTemporaries } from "../io/staleTemporaries.js";
 import type { CheckpointStart } from "./checkpointConfig.js";
 import { configOfCheckpoint, readCheckpointStart } from "./checkpointConfig.js";
 import { moreOf, runFit } from "./fit.js";
@@ -53,6 +54,7 @@ export async function runResume(args: ResumeArguments, terminal: Terminal): Prom
   if (start.config !== null) tellChanges(start.config, resolved.config, say);
   if (isFinished(start, resolved)) {
     tellFinished(start, resolved.config, args, terminal);
+    if (runFolder !== undefined) await sweep(dirname(resolve(start.path)));
     return 0;
   }
   const setup = {
@@ -110,6 +112,12 @@ function tellFinished(start: CheckpointStart, config: Config, args: ResumeArgume
     last_checkpoint_path: start.path,
     metrics: {},
   });
+}
+
+/** What a kill in the run's very last write left half-written: no run will start there any more that would remove it. */
+async function sweep(checkpoints: string): Promise<void> {
+  await removeStaleTemporaries(checkpoints, "");
+  await removeStaleTemporaries(dirname(checkpoints), "");
 }
 
 /**

@@ -290,7 +290,8 @@ export class TrainingEpochLoop {
   /** Awaited promises alone never let a signal handler run. */
   async #yieldTurn(): Promise<void> {
     if (performance.now() - this.#lastTurn < TURN_MS) return;
-    await new Promise((resolve) => setImmediate(resolve));
+    // The first may come before the system is asked what has happened, the second comes after it.
+    for (let i = 0; i < 2; i += 1) await new Promise((resolve) => setImmediate(resolve));
     this.#lastTurn = performance.now();
   }
 }

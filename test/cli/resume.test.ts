@@ -1,8 +1,10 @@
+import { spawnSync } from "node:child_process";
 import { copyFile, mkdtemp, readFile, readdir, realpath, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../../src/cli/main.js";
 import { recordingTerminal } from "../../src/io/console.js";
+import { temporaryPath } from "../../src/io/temporaryName.js";
 import { writeTinyMnist } from "./tinyMnist.js";
 
 let folder: string;
@@ -98,6 +100,25 @@ test("a finished run says so, with the command that goes on longer", async () =>
     stop_reason: "nothing is left to train",
   });
   expect(await readdir(run0, { recursive: true })).toEqual(before);
+});
+
+test("what a kill in the last write of a finished run left half-written is swept, and nothing else", async () => {
+  await ltrain("train", "--config", config, "--quiet");
+  const before = await readdir(run0, { recursive: true });
+  const gone = spawnSync(process.execPath, ["-e", ""]).pid; // a process that has ended
+  const [, host] = /\.x\.(.*)-\d+\..*\.tmp$/.exec(temporaryPath("x")) ?? [];
+  expect(host).toMatch(/^\w+$/);
+  const left = [
+    `.run.json.${host}-${gone}.0a1b2c3d4e5f.tmp`,
+    join("checkpoints", `.last.ckpt.${host}-${gone}.0a1b2c3d4e5f.tmp`),
+  ];
+  for (const name of left) await writeFile(join(run0, name), "half");
+  await writeFile(join(run0, "notes.tmp"), "somebody's");
+  const { code, messages } = await ltrain("resume", run0);
+  expect(messages).toContain("nothing is left to train");
+  expect(code).toBe(0);
+  expect(await readdir(run0, { recursive: true })).toEqual(expect.arrayContaining([...before, "notes.tmp"]));
+  expect((await readdir(run0, { recursive: true })).length).toBe(before.length + 1);
 });
 
 test("a checkpoint that was taken elsewhere, and a run that is to write elsewhere, open a new version", async () => {

@@ -2,6 +2,8 @@
 import { checkFolder, EPOCHS, finish, ltrain, makeWorld, removeWorld, TRAIN } from "./world.mjs";
 
 const BATCHES = 6 * EPOCHS;
+/** A signal is heard within 20 ms of training; more than this is another thing. */
+const HEARD_MS = 100;
 const CODES = { SIGKILL: "killed by SIGKILL", SIGTERM: 143, throw: 1 };
 
 export async function resumes(round, rounds = Infinity) {
@@ -17,12 +19,16 @@ export async function resumes(round, rounds = Infinity) {
           const { code, saved, stepped, stderr } = await ltrain(folder, [...TRAIN, ...extra], { env });
           if (code !== CODES[signal]) throw new Error(`it ended with ${code}: ${stderr}`);
           const newest = await checkFolder(folder, saved);
-          // Who is asked to stop, or fails, loses no step that was done. A signal is heard when the loop waits for
-          // something: where no step is saved, a batch later.
+          // Who is asked to stop, or fails, loses no step that was done.
           const done = Math.floor((signal === "throw" ? at - 1 : at) / accumulate);
           const isLost = signal === "throw" ? newest !== done : newest < Math.max(done, stepped);
           if (signal !== "SIGKILL" && done > 0 && isLost)
             throw new Error(`the newest checkpoint is of step ${newest}, and ${done} steps were done`);
+          // Batches may be shorter than it takes to hear a signal, and those that are begun until then count.
+          const later = [...stderr.matchAll(/^LATER (.*)$/gm)].map(([, millis]) => Number(millis));
+          if (Math.max(0, ...later) > HEARD_MS) throw new Error(`a batch was begun ${later.at(-1)} ms after ${signal}`);
+          if (signal === "SIGTERM" && newest > Math.floor((at + later.length) / accumulate))
+            throw new Error(`the newest checkpoint is of step ${newest}, after ${at + later.length} batches`);
           if (newest >= 0) {
             await finish(folder, extra);
             compared += 1;

@@ -36,6 +36,7 @@ const phase = process.env["TORTURE_PHASE"] ?? "";
 const signal = process.env["TORTURE_SIGNAL"] ?? "";
 const at = Number(process.env["TORTURE_AT"] ?? "3");
 let count = 0;
+let hurtAt = Number.POSITIVE_INFINITY;
 
 /** The chosen moment, when it is this one; `at` times it passes by first. */
 function moment(name: string): void {
@@ -43,6 +44,7 @@ function moment(name: string): void {
   count += 1;
   if (count !== at) return;
   process.stderr.write(`TORTURE ${name}\n`);
+  hurtAt = performance.now();
   if (signal === "throw") throw new Error("as was wished");
   if (signal !== "") process.kill(process.pid, signal);
   if (process.env["TORTURE_TWICE"] !== undefined) setTimeout(() => process.kill(process.pid, signal), 50);
@@ -80,6 +82,7 @@ export class Phase extends Callback {
     moment("sanity check");
   }
   override onTrainBatchStart(_trainer: unknown, _module: unknown, batchIdx: number): void {
+    if (performance.now() > hurtAt) process.stderr.write(`LATER ${performance.now() - hurtAt}\n`);
     moment("step");
     if (batchIdx === 0) moment("compile");
   }
