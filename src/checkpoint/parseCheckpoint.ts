@@ -164,6 +164,9 @@ const CLASS_NAME = /^_*[A-Z][A-Za-z0-9_]*(?:\.(?:<locals>|[A-Za-z_][A-Za-z0-9_]*
 
 /** A dict with string keys as a state_dict: its tensors, their modules' versions, and what else is among them. */
 export function parseStateDict(dict: PyDict): StateDict {
+  const versions = parseVersions(dict.attributes?.get("_metadata"));
+  const { named } = dict;
+  if (named !== undefined && areTensors(named)) return { tensors: named, versions };
   const tensors = new Map<string, StoredTensor>();
   const extraState = new Map<string, PyValue>();
   for (const [key, value] of dict) {
@@ -171,9 +174,14 @@ export function parseStateDict(dict: PyDict): StateDict {
     if (value instanceof StoredTensor) tensors.set(key, value);
     else extraState.set(key, value);
   }
-  const versions = parseVersions(dict.attributes?.get("_metadata"));
   if (extraState.size === 0) return { tensors, versions };
   return { tensors, versions, extraState, order: Array.from(dict, ([key]) => key as string) };
+}
+
+/** Nearly every state_dict is a map of names to tensors as it is. */
+function areTensors(named: ReadonlyMap<string, PyValue>): named is ReadonlyMap<string, StoredTensor> {
+  for (const value of named.values()) if (!(value instanceof StoredTensor)) return false;
+  return true;
 }
 
 function parseVersions(metadata: PyValue | undefined): ReadonlyMap<string, number> | null {

@@ -51,10 +51,14 @@ function* rowsOf(listed: readonly ListedTensor[]): Generator<readonly string[]> 
   for (const { name, value } of listed) {
     // Tensors of a kind follow each other, and are told in the same words.
     const isAlike = value instanceof StoredTensor && value.shape === last?.shape && value.dtype === last.dtype;
-    const row = isAlike ? [name, ...lastRow.slice(1)] : rowOf(name, value);
+    const row = isAlike ? renamed(lastRow, name) : rowOf(name, value);
     if (value instanceof StoredTensor) [last, lastRow] = [value, row];
     yield row;
   }
+}
+
+function renamed([, dtype = "", shape = "", parameters = "", size = ""]: readonly string[], name: string): string[] {
+  return [name, dtype, shape, parameters, size];
 }
 
 function rowOf(name: string, value: Listable): string[] {

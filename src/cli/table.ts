@@ -82,14 +82,17 @@ function layoutOf(content: TableContent, stream: TableStream): Layout {
   const widths: number[] = content.head.map(() => 0);
   let kept: (readonly string[])[] | undefined = [];
   let lines = 0;
+  let last: readonly string[] = [];
   for (const row of everyRow(content)) {
     lines += 1;
     if (kept !== undefined && kept.push(row) > MAX_KEPT) kept = undefined;
     for (let column = 0; column < row.length; column += 1) {
       const cell = row[column] ?? "";
+      if (cell === last[column]) continue; // rows of a kind follow each other
       const width = isPlain(cell) ? cell.length : displayWidth(printable(cell));
       if (width > (widths[column] ?? 0)) widths[column] = width;
     }
+    last = row;
   }
   if (stream.isTTY) {
     const others = widths.slice(1).reduce((sum, width) => sum + width + GAP.length, 0);
@@ -102,19 +105,28 @@ function layoutOf(content: TableContent, stream: TableStream): Layout {
 /** Every part of a long table must get the same columns, so cells come at their full width. */
 function* paddedRows(content: TableContent, { widths, rows }: Layout): Generator<string[]> {
   const isRight = widths.map((_, column) => content.numeric?.includes(column) === true);
+  let last: readonly string[] = [];
+  let lastPadded: readonly string[] = [];
   for (const row of rows ?? everyRow(content)) {
-    yield row.map((cell, column) => {
-      const width = widths[column] ?? 0;
-      // The length of plain text is its width, so that it can be filled up as it is.
-      if (cell.length <= width && isPlain(cell)) {
-        return isRight[column] === true ? cell.padStart(width) : cell.padEnd(width);
-      }
-      const shown = printable(cell);
-      const text = column === 0 ? shortened(shown, width) : shown;
-      const space = " ".repeat(Math.max(0, width - displayWidth(text)));
-      return isRight[column] === true ? space + text : text + space;
-    });
+    const padded: string[] = [];
+    for (let column = 0; column < row.length; column += 1) {
+      const cell = row[column] ?? "";
+      const same = cell === last[column] ? lastPadded[column] : undefined;
+      padded.push(same ?? paddedCell(cell, widths[column] ?? 0, isRight[column] === true, column === 0));
+    }
+    yield padded;
+    last = row;
+    lastPadded = padded;
   }
+}
+
+function paddedCell(cell: string, width: number, isRight: boolean, isName: boolean): string {
+  // The length of plain text is its width, so that it can be filled up as it is.
+  if (cell.length <= width && isPlain(cell)) return isRight ? cell.padStart(width) : cell.padEnd(width);
+  const shown = printable(cell);
+  const text = isName ? shortened(shown, width) : shown;
+  const space = " ".repeat(Math.max(0, width - displayWidth(text)));
+  return isRight ? space + text : text + space;
 }
 
 /** Names to the left, what is known of them to the right: a table without a head. */

@@ -181,6 +181,13 @@ export class PyDict {
   has(key: PyValue): boolean {
     return this.#values?.has(identityOf(key)) ?? false;
   }
+  /** The dict's own items, not a copy, where every key is a string; undefined where one is not. */
+  get named(): ReadonlyMap<string, PyValue> | undefined {
+    const values = this.#values ?? NOTHING;
+    // A key that is no string is compared by what begins with this character, or is none here either.
+    for (const key of values.keys()) if (typeof key !== "string" || key.charCodeAt(0) === 0) return undefined;
+    return values as ReadonlyMap<string, PyValue>;
+  }
   /** As in Python, a key that is there keeps its place and its first spelling. */
   set(key: PyValue, value: PyValue): this {
     const identity = identityOf(key);

@@ -44,14 +44,14 @@ def make(path, gigabytes):
     print(json.dumps({"tensors": len(weights) + 3 * len(state), "torch": torch.__version__}))
 
 
-def sparse(path, gigabytes):
-    """The same at any size without the bytes: skip_data leaves holes in the file."""
-    block = 1024 * 4096
-    count = round(float(gigabytes) * 1e9 / 3 / (block * 4))
+def sparse(path, gigabytes, rows):
+    """The same at any size without the bytes: skip_data leaves holes in the file. Every tensor has `rows` rows."""
+    rows = int(rows)
+    count = round(float(gigabytes) * 1e9 / 3 / (rows * 4096 * 4))
     weights, state = collections.OrderedDict(), {}
     for index in range(count):  # memory that is never touched takes none
-        weights[f"encoder.layers.{index}.weight"] = torch.empty(1024, 4096)
-        state[index] = {"exp_avg": torch.empty(1024, 4096), "exp_avg_sq": torch.empty(1024, 4096)}
+        weights[f"encoder.layers.{index}.weight"] = torch.empty(rows, 4096)
+        state[index] = {"exp_avg": torch.empty(rows, 4096), "exp_avg_sq": torch.empty(rows, 4096)}
     with torch.serialization.skip_data():
         torch.save(checkpoint(weights, state), path)
     print(json.dumps({"tensors": len(weights) * 3, "torch": torch.__version__}))

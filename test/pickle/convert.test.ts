@@ -75,3 +75,15 @@ test("an OmegaConf configuration is what it holds, without its bookkeeping", () 
     'dict{"lr": float 0.1, "optimizer": dict{"betas": [float 0.9, int 1]}, "ref": "${lr}"}',
   );
 });
+
+test("a dict whose keys are all strings is the Map of its items, in order; any other key makes it none", () => {
+  const dict = PyDict.from({ b: 1, a: 2, "": 3 });
+  expect([...(dict.named ?? [])]).toEqual([
+    ["b", 1],
+    ["a", 2],
+    ["", 3],
+  ]);
+  expect([...(new PyDict().named ?? [["not empty"]])]).toEqual([]);
+  const others = [1, null, true, float(1.5), new PyGlobal("m", "C"), new PyTuple(["a"]), Uint8Array.of(97), "\0a"];
+  for (const key of others) expect(new PyDict([...dict, [key, 0]]).named).toBeUndefined();
+});
