@@ -7,11 +7,12 @@ import { corruptions } from "./corruptions.mjs";
 import { disks } from "./disks.mjs";
 import { injections } from "./injections.mjs";
 import { kills } from "./kills.mjs";
+import { powerCuts } from "./powerCuts.mjs";
 import { resumes } from "./resumes.mjs";
 import { rivals } from "./rivals.mjs";
 import { signals } from "./signals.mjs";
 
-const SCENARIOS = { kills, injections, disks, signals, rivals, resumes, corruptions };
+const SCENARIOS = { kills, powerCuts, injections, disks, signals, rivals, resumes, corruptions };
 const { values, positionals } = parseArgs({ options: { rounds: { type: "string" } }, allowPositionals: true });
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 const wanted = positionals.length === 0 ? Object.keys(SCENARIOS) : positionals;
