@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { LtrainError } from "../errors.js";
 import type { FileOperations } from "../io/fileOperations.js";
-import { besideOf, isUrl, openLocation } from "../io/location.js";
+import { besideOf, isUrl } from "../io/location.js";
 import { statusOf } from "../io/textFile.js";
 import { PartFiles } from "../io/partFiles.js";
 import { PyDict } from "../pickle/values.js";
@@ -50,7 +50,7 @@ const LIGHTNING_META = "meta.pt";
 async function openDistributed(entry: string, parts: PartFiles, options: OpenOptions): Promise<FolderContent> {
   const metadata = await parts.file(nameOf(entry));
   const read = await readDistributed(metadata, (file, start, byteLength) => parts.part(file, start, byteLength));
-  const meta = await readMeta(entry, options);
+  const meta = await readMeta(parts);
   const root = new PyDict(read.root);
   if (meta?.root instanceof PyDict) for (const [key, value] of meta.root) root.set(key, value);
   const sizes = await Promise.all([...read.files].map((file) => sizeOf(entry, file, options)));
@@ -65,29 +65,16 @@ async function openDistributed(entry: string, parts: PartFiles, options: OpenOpt
   };
 }
 
-/** Tensors are read when they are asked for; this file has none that are large, and is read now. */
-async function readMeta(
-  entry: string,
-  options: OpenOptions,
-): Promise<(FileContent & { readonly byteLength: number }) | undefined> {
-  const path = besideOf(entry, LIGHTNING_META);
+/** What lies in `meta.pt`, if there is one. */
+async function readMeta(parts: PartFiles): Promise<(FileContent & { readonly byteLength: number }) | undefined> {
   let source;
   try {
-    source = await openLocation(path, options);
+    source = await parts.file(LIGHTNING_META);
   } catch (error) {
     if (error instanceof LtrainError && error.code === "file.missing") return undefined;
     throw error;
   }
-  try {
-    const bytes = await source.read(0, source.byteLength);
-    const inMemory = {
-      byteLength: bytes.byteLength,
-      read: (start: number, end: number) => Promise.resolve(bytes.subarray(start, end)),
-    };
-    return { ...(await readContent(inMemory, path)), byteLength: bytes.byteLength };
-  } finally {
-    await source.close();
-  }
+  return { ...(await readContent(source, LIGHTNING_META)), byteLength: source.byteLength };
 }
 
 /** So many shards are opened at a time. */

@@ -3,21 +3,38 @@ import type { PyValue } from "./values.js";
 
 /** omegaconf's containers and values: `omegaconf.dictconfig.DictConfig`, `omegaconf.nodes.AnyNode`. */
 const OMEGACONF = /^omegaconf\./;
-/** Deeper than this no configuration is. */
-const MAX_DEPTH = 64;
 
 /**
  * What an OmegaConf configuration holds, without its bookkeeping: a DictConfig is its `_content`, a node its `_val`.
  * Interpolations stay the text they are. Anything else comes back as it is.
  */
-export function omegaContent(value: PyValue, depth = 0): PyValue {
-  if (!(value instanceof PyObject) || !OMEGACONF.test(value.className) || !(value.state instanceof PyDict))
-    return value;
-  if (depth > MAX_DEPTH) return value;
-  const { state } = value;
-  const content = state.get("_content");
-  if (content === undefined) return state.get("_val") ?? value;
-  if (Array.isArray(content)) return content.map((item) => omegaContent(item, depth + 1));
-  if (!(content instanceof PyDict)) return content;
-  return new PyDict(Array.from(content, ([key, item]) => [key, omegaContent(item, depth + 1)] as const));
+export function omegaContent(value: PyValue): PyValue {
+  // Content that is shared stays shared, and content in itself ends; a stack of our own, however deep it is.
+  const known = new Map<PyValue, PyValue>();
+  const unfilled: (() => void)[] = [];
+  const contentOf = (item: PyValue): PyValue => {
+    if (!(item instanceof PyObject) || !OMEGACONF.test(item.className) || !(item.state instanceof PyDict)) return item;
+    const content = item.state.get("_content");
+    if (content === undefined) return item.state.get("_val") ?? item;
+    const done = known.get(content);
+    if (done !== undefined) return done;
+    if (Array.isArray(content)) {
+      const list: PyValue[] = [];
+      known.set(content, list);
+      unfilled.push(() => {
+        for (const each of content) list.push(contentOf(each));
+      });
+      return list;
+    }
+    if (!(content instanceof PyDict)) return content;
+    const dict = new PyDict();
+    known.set(content, dict);
+    unfilled.push(() => {
+      for (const [key, each] of content) dict.set(key, contentOf(each));
+    });
+    return dict;
+  };
+  const result = contentOf(value);
+  for (let fill = unfilled.pop(); fill !== undefined; fill = unfilled.pop()) fill();
+  return result;
 }

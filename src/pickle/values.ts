@@ -78,13 +78,14 @@ export class PySet {
 export class PyGlobal {
   readonly module: string;
   readonly name: string;
+  #text: string | undefined;
   constructor(module: string, name: string) {
     this.module = module;
     this.name = name;
   }
-  /** `module.name`, as Python prints it. */
+  /** `module.name`, as Python prints it; put together once, however many objects are of the class. */
   toString(): string {
-    return `${this.module}.${this.name}`;
+    return (this.#text ??= `${this.module}.${this.name}`);
   }
 }
 

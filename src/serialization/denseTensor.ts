@@ -7,8 +7,8 @@ import { StoredTensor } from "../storage/storedTensor.js";
 import type { Quantizer } from "../storage/storedTensor.js";
 import { STORAGE_DTYPES } from "./torchStorage.js";
 
-/** numpy stops at 64, and nobody has been seen near it. */
-const MAX_RANK = 64;
+/** More dimensions than numpy has; torch itself has been seen nowhere near. */
+export const MAX_RANK = 64;
 
 /** What a rebuild call says of a tensor beside its place in the storage. */
 export interface ViewOptions {

@@ -27,9 +27,6 @@ export interface DistributedCheckpoint {
 /** A range of one of the folder's files. */
 export type OpenPart = (file: string, start: number, byteLength: number) => ByteSource;
 
-/** Everything that is read when the folder is opened is small; a longer object was built to fill memory. */
-const MAX_OBJECT_BYTES = 1 << 28;
-
 /** Classes of the metadata itself; torch unpickles it without asking, whatever else it names. */
 const OWN_MODULE = /^torch\.distributed\.checkpoint(\.|$)|^pathlib$/;
 
@@ -99,7 +96,23 @@ function readStorageData(value: PyValue | undefined): Items {
     if (typeof name !== "string") throw malformed("has an item without a name");
     items.set(itemKey(name, offset === null ? null : counts(offset, "offset")), readInfo(name, info));
   }
+  refuseOverlaps(items);
   return items;
+}
+
+/** Every item has bytes of its own: a million names for the bytes of one are how a small file becomes a large one. */
+function refuseOverlaps(items: Items): void {
+  const ends = new Map<string, { readonly end: number; readonly name: string }>();
+  const inOrder = [...items].sort(([, a], [, b]) => a.start - b.start);
+  for (const [key, { file, start, byteLength }] of inOrder) {
+    if (byteLength === 0) continue;
+    const name = key.slice(key.indexOf("\n") + 1);
+    const before = ends.get(file);
+    if (before !== undefined && start < before.end) {
+      throw malformed(`puts "${name}" at byte ${start} of ${file}, where "${before.name}" ends at byte ${before.end}`);
+    }
+    ends.set(file, { end: start + byteLength, name });
+  }
 }
 
 function readInfo(name: string, value: PyValue): Item {
@@ -158,8 +171,6 @@ async function readObject(
 ): Promise<Pick<Awaited<ReturnType<typeof torchLoad>>, "value" | "globals" | "foreignGlobals">> {
   const item = items.get(itemKey(name, null));
   if (item === undefined) throw malformed(`names no file for "${name}"`);
-  if (item.byteLength > MAX_OBJECT_BYTES)
-    throw malformed(`gives ${item.byteLength} bytes to "${name}", which is no tensor`);
   try {
     return await torchLoad(sourceOf(name, item, openPart));
   } catch (error) {

@@ -16,9 +16,9 @@ export async function nestedRows(tensor: TensorParts): Promise<readonly StoredTe
 async function stridedRows({ parts }: TensorParts): Promise<readonly StoredTensor[]> {
   const buffer = part(parts, "buffer");
   const [sizes, strides, offsets] = await Promise.all([
-    wholeNumbers(part(parts, "sizes")),
-    wholeNumbers(part(parts, "strides")),
-    wholeNumbers(part(parts, "storage_offsets")),
+    wholeNumbers(parts, "sizes"),
+    wholeNumbers(parts, "strides"),
+    wholeNumbers(parts, "storage_offsets"),
   ]);
   const [rows = 0, rank = 0] = part(parts, "sizes").shape;
   if (strides.length !== sizes.length || offsets.length !== rows) {
@@ -36,9 +36,8 @@ async function stridedRows({ parts }: TensorParts): Promise<readonly StoredTenso
 /** Row i is `values[offsets[i] : offsets[i + 1]]`, or as long as `lengths` says, along the ragged axis. */
 async function jaggedRows({ parts, raggedAxis }: TensorParts): Promise<readonly StoredTensor[]> {
   const values = part(parts, "values");
-  const offsets = await wholeNumbers(part(parts, "offsets"));
-  const given = parts.get("lengths");
-  const lengths = given === undefined ? undefined : await wholeNumbers(given);
+  const offsets = await wholeNumbers(parts, "offsets");
+  const lengths = parts.has("lengths") ? await wholeNumbers(parts, "lengths") : undefined;
   // The axis counts the row itself, which the values do not have.
   const axis = (raggedAxis ?? 1) - 1;
   const step = values.stride[axis];
@@ -70,12 +69,14 @@ function part(parts: TensorParts["parts"], name: string): StoredTensor {
   return found;
 }
 
-/** A nested tensor of more rows than this is not one that a checkpoint holds. */
+/** A nested tensor of more rows than this is not one that a checkpoint holds: each row is a tensor of its own here. */
 const MAX_NUMBERS = 1 << 20;
 
-async function wholeNumbers(tensor: StoredTensor): Promise<number[]> {
-  if (tensor.dtype !== "int64" || tensor.numel > MAX_NUMBERS) {
-    throw malformed(`has sizes or offsets that are ${tensor.dtype} [${tensor.shape.join(", ")}]`);
+async function wholeNumbers(parts: TensorParts["parts"], name: string): Promise<number[]> {
+  const tensor = part(parts, name);
+  if (tensor.dtype !== "int64") throw malformed(`has ${name} that are ${tensor.dtype} [${tensor.shape.join(", ")}]`);
+  if (tensor.numel > MAX_NUMBERS) {
+    throw malformed(`has ${name} of ${tensor.numel} numbers; more than ${MAX_NUMBERS} are not read`);
   }
   const { bytes } = await readTensor(tensor);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,3 +1,4 @@
+import { LtrainError } from "../errors.js";
 import { readPickle } from "../pickle/unpickler.js";
 import type { Unpickled } from "../pickle/unpickler.js";
 import { asItems } from "../pickle/convert.js";
@@ -28,7 +29,7 @@ export async function loadScript(archive: TorchArchive): Promise<ScriptFile> {
     .map((name) => name.slice(archive.prefix.length + 1))
     .filter((name) => name.startsWith("code/") && name.endsWith(".py"));
   const collector = new WeightCollector(new ScriptCode(archive));
-  if (data.value instanceof PyObject) await collector.collect(data.value, "", 0);
+  if (data.value instanceof PyObject) await collector.collect(data.value, "");
   const { weights, attributes, modules } = collector;
   const versions = modules.map((path) => [path, PyDict.from({ version: 1 })] as const);
   const beside = PyDict.from({ _metadata: new PyDict(versions, "OrderedDict") });
@@ -54,8 +55,11 @@ async function readRecord(archive: TorchArchive, name: "data" | "constants"): Pr
   });
 }
 
-/** Modules lie in each other a few dozen deep; more than this was built to keep a reader busy. */
-const MAX_MODULE_DEPTH = 200;
+/**
+ * Characters of the names of all modules and their tensors: a module that is used twice is named twice, so thirty in each
+ * other, twice each, would be a thousand million names. A hundred thousand real ones need half of this.
+ */
+const MAX_NAMES_LENGTH = 1 << 24;
 
 /** Goes through the modules as state_dict() does: parameters, buffers, then the modules inside. */
 class WeightCollector {
@@ -66,13 +70,15 @@ class WeightCollector {
   readonly #code: ScriptCode;
   /** A module that is used twice is listed under both names; one inside itself is not entered again. */
   readonly #path = new Set<PyObject>();
+  #namesLength = 0;
 
   constructor(code: ScriptCode) {
     this.#code = code;
   }
 
-  async collect(module: PyObject, prefix: string, depth: number): Promise<void> {
-    if (!(module.state instanceof PyDict) || this.#path.has(module) || depth > MAX_MODULE_DEPTH) return;
+  async collect(module: PyObject, prefix: string): Promise<void> {
+    if (!(module.state instanceof PyDict) || this.#path.has(module)) return;
+    this.#spell(prefix);
     this.#path.add(module);
     this.modules.push(prefix.slice(0, -1));
     const slots = new Map<string, PyValue>();
@@ -82,7 +88,7 @@ class WeightCollector {
     for (const name of slots.keys()) this.#take(slots, name, prefix, this.attributes);
     for (const [name, value] of slots) {
       if (value instanceof PyObject && (await this.#code.isModule(value))) {
-        await this.collect(value, `${prefix}${name}.`, depth + 1);
+        await this.collect(value, `${prefix}${name}.`);
       }
     }
     this.#path.delete(module);
@@ -92,7 +98,19 @@ class WeightCollector {
     const value = slots.get(name);
     if (!(value instanceof StoredTensor)) return;
     slots.delete(name);
+    this.#spell(prefix + name);
     into.set(`${prefix}${name}`, detached(value));
+  }
+
+  #spell(name: string): void {
+    this.#namesLength += name.length + 1;
+    if (this.#namesLength <= MAX_NAMES_LENGTH) return;
+    throw new LtrainError(
+      "checkpoint.malformed",
+      `the program's modules and tensors have names of more than ${MAX_NAMES_LENGTH} characters together, ` +
+        `at ${name.length > 100 ? `${name.slice(0, 100)}...` : name}`,
+      { hint: "its modules lie in each other more often than any program's do" },
+    );
   }
 }
 
@@ -108,13 +126,21 @@ function detached(tensor: StoredTensor): StoredTensor {
 class ScriptCode {
   readonly #archive: TorchArchive;
   readonly #texts = new Map<string, Promise<string | undefined>>();
+  /** By class. */
+  readonly #declared = new Map<string, Promise<readonly string[] | undefined>>();
 
   constructor(archive: TorchArchive) {
     this.#archive = archive;
   }
 
   /** Names of a class's parameters and then its buffers; undefined when its source is not in the archive. */
-  async declared(className: string): Promise<readonly string[] | undefined> {
+  declared(className: string): Promise<readonly string[] | undefined> {
+    const known = this.#declared.get(className) ?? this.#search(className);
+    this.#declared.set(className, known);
+    return known;
+  }
+
+  async #search(className: string): Promise<readonly string[] | undefined> {
     const body = await this.#bodyOf(className);
     if (body === undefined) return undefined;
     return ["parameters", "buffers"].flatMap((kind) => {
@@ -127,27 +153,27 @@ class ScriptCode {
   async isModule({ className }: PyObject): Promise<boolean> {
     if (!className.startsWith("__torch__.") || className.startsWith("__torch__.torch.classes.")) return false;
     const file = await this.#text(fileOf(className));
-    return file === undefined || (await this.#bodyOf(className)) !== undefined;
+    return file === undefined || (await this.declared(className)) !== undefined;
   }
 
   /** The lines of `class Name(Module):`. */
   async #bodyOf(className: string): Promise<string | undefined> {
     const text = await this.#text(fileOf(className));
     const name = className.slice(className.lastIndexOf(".") + 1);
-    const start = text === undefined ? -1 : `\n${text}`.indexOf(`\nclass ${name}(Module):\n`);
+    const start = text?.indexOf(`\nclass ${name}(Module):\n`) ?? -1;
     if (text === undefined || start < 0) return undefined;
     const end = text.indexOf("\nclass ", start + 1);
     return text.slice(start, end < 0 ? undefined : end);
   }
 
-  /** `__torch__.torch.nn.modules.sparse.Embedding` lies in `code/__torch__/torch/nn/modules/sparse.py`. */
+  /** With a line end in front of it. `__torch__.torch.nn.modules.sparse.Embedding` lies in `code/__torch__/torch/nn/modules/sparse.py`. */
   #text(file: string): Promise<string | undefined> {
     const known = this.#texts.get(file);
     if (known !== undefined) return known;
     const text =
       this.#archive.record(file) === undefined
         ? Promise.resolve(undefined)
-        : this.#archive.bytes(file).then((bytes) => Buffer.from(bytes).toString("utf8"));
+        : this.#archive.bytes(file).then((bytes) => `\n${Buffer.from(bytes).toString("utf8")}`);
     this.#texts.set(file, text);
     return text;
   }

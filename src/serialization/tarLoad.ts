@@ -3,7 +3,7 @@ import type { ByteSource } from "../io/byteSource.js";
 import { asItems } from "../pickle/convert.js";
 import { PyGlobal, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
-import { denseTensor } from "./denseTensor.js";
+import { denseTensor, MAX_RANK } from "./denseTensor.js";
 import { PickleStream } from "./pickleStream.js";
 import { partOfStorage, sourceStorage } from "./sourceStorage.js";
 import { readTar } from "./tarReader.js";
@@ -62,7 +62,7 @@ async function readStorages(
   objects: Map<string, PyValue>,
 ): Promise<{ readonly storageCount: number; readonly storageBytes: number }> {
   const stream = new PickleStream(source, start, start + byteLength);
-  const storageCount = countOf((await stream.next("the number of storages")).value);
+  const storageCount = await countOf(stream, "storages");
   let storageBytes = 0;
   for (let index = 0; index < storageCount; index += 1) {
     const [key, location, storageClass] = asItems((await stream.next(`storage ${index}`)).value) ?? [];
@@ -105,11 +105,13 @@ async function readTensors(
   objects: Map<string, PyValue>,
 ): Promise<void> {
   const stream = new PickleStream(source, start, start + byteLength);
-  const tensorCount = countOf((await stream.next("the number of tensors")).value);
+  const tensorCount = await countOf(stream, "tensors");
   for (let index = 0; index < tensorCount; index += 1) {
     const [key, storageKey] = asItems((await stream.next(`tensor ${index}`)).value) ?? [];
     const rank = viewOf(await stream.take(8)).getInt32(0, true); // the upper half is not used
-    if (rank < 0) throw malformed(`has a tensor of ${rank} dimensions`);
+    if (!(rank >= 0 && rank <= MAX_RANK)) {
+      throw malformed(`has a tensor of ${rank} dimensions at byte ${stream.at - 8}; 0 to ${MAX_RANK} are read`);
+    }
     const numbers = viewOf(await stream.take(8 * (2 * rank + 1)));
     const at = (position: number): number => Number(numbers.getBigInt64(8 * position, true));
     const shape = new PyTuple(Array.from({ length: rank }, (_, axis) => at(axis)));
@@ -119,10 +121,11 @@ async function readTensors(
   }
 }
 
-function countOf(value: PyValue | undefined): number {
-  const count = wholeNumber(value);
+async function countOf(stream: PickleStream, what: string): Promise<number> {
+  const place = stream.at;
+  const count = wholeNumber((await stream.next(`the number of ${what}`)).value);
   if (count <= MAX_OBJECTS) return count;
-  throw malformed(`says it has ${count} objects; more than ${MAX_OBJECTS} are not read`);
+  throw malformed(`says at byte ${place} that it has ${count} ${what}; more than ${MAX_OBJECTS} are not read`);
 }
 
 function wholeNumber(value: PyValue | undefined): number {

@@ -36,3 +36,30 @@ test("what JSON has no word for is text; paths, numpy's numbers and namespaces a
     big: "1180591620717411303424",
   });
 });
+
+test("a long text, name or list that is shared without end is written so often and no more", () => {
+  const long = "a".repeat(1_000_000);
+  const many = (value: PyValue): PyValue[] => Array.from({ length: 1000 }, () => value);
+  const dictOf = (): PyDict => PyDict.from({ [long]: 1 });
+  const global = new PyGlobal("acme", long);
+  const objectOf = (): PyObject => new PyObject(global, tuple());
+  const shared = [
+    many(long),
+    many(2n ** 100_000n),
+    many(global),
+    Array.from({ length: 1000 }, dictOf),
+    Array.from({ length: 1000 }, objectOf),
+    many(Array.from({ length: 100_000 }, () => 1)),
+  ];
+  // Each of them spelled out is 30 to 1000 million characters; the limit is 2^22, and what is new is free.
+  for (const each of shared) expect(JSON.stringify(jsonValue(each)).length).toBeLessThan(7_000_000);
+  const samples = Array.from({ length: 100_000 }, () => PyDict.from({ label: "cat", path: "images/0.png" }));
+  expect((jsonValue(samples) as unknown[]).at(-1)).toEqual({ label: "cat", path: "images/0.png" });
+});
+
+test("deeper than 200 levels nothing is written", () => {
+  let deep: PyValue = "here";
+  for (let level = 0; level < 200; level += 1) deep = [deep];
+  expect(JSON.stringify(jsonValue(deep))).toBe(`${"[".repeat(200)}"here"${"]".repeat(200)}`);
+  expect(JSON.stringify(jsonValue([deep]))).toBe(`${"[".repeat(200)}"..."${"]".repeat(200)}`);
+});
