@@ -1,6 +1,7 @@
 /**
  * npm run test:torture -- [--rounds N] [scenario ...]: the real program is killed, refused by the system, and signalled, and
- * what must hold is checked after every time. Prints what was counted; ends with 1 when anything did not hold.
+ * what must hold is checked after every time. Of injections one call can be chosen: injections:write. Prints what was
+ * counted; ends with 1 when anything did not hold.
  */
 import { parseArgs } from "node:util";
 import { corruptions } from "./corruptions.mjs";
@@ -18,7 +19,8 @@ const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 const wanted = positionals.length === 0 ? Object.keys(SCENARIOS) : positionals;
 
 let failures = 0;
-for (const name of wanted) {
+for (const each of wanted) {
+  const [name, only] = each.split(":");
   const scenario = SCENARIOS[name];
   if (scenario === undefined) throw new Error(`there is no ${name}: there are ${Object.keys(SCENARIOS).join(", ")}`);
   const began = performance.now();
@@ -37,7 +39,7 @@ for (const name of wanted) {
       return false;
     }
   };
-  const remarks = await scenario(round, rounds);
+  const remarks = await scenario(round, rounds, only);
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   process.stdout.write(
     `${name}: ${counts.held} of ${counts.rounds} held in ${seconds} s${remarks ? `; ${remarks}` : ""}\n`,
