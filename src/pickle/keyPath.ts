@@ -12,7 +12,7 @@ const MAX_STEPS = 20;
  * below its mark, and behind the mark its keys and values; the last key is that of the value in work.
  */
 export function keyPath(stack: readonly PyValue[], marks: readonly number[]): string {
-  const steps: string[] = [];
+  const steps = unmarkedSteps(stack, marks[0] ?? stack.length);
   for (const [level, start] of marks.entries()) {
     const container = stack[start - 1];
     const end = marks[level + 1] ?? stack.length;
@@ -33,6 +33,22 @@ export function keyPath(stack: readonly PyValue[], marks: readonly number[]): st
     } else if (Array.isArray(container)) steps.push(`[${container.length + Math.max(count - 1, 0)}]`);
   }
   return steps.join("");
+}
+
+/** Steps below the first mark: a dict or list of one item is filled without one, and so is what it holds. */
+function unmarkedSteps(stack: readonly PyValue[], end: number): string[] {
+  const steps: string[] = [];
+  for (let at = 0; at + 1 < end && steps.length < MAX_STEPS;) {
+    const container = stack[at];
+    if (container instanceof PyDict) {
+      steps.push(step(stack[at + 1] ?? null, steps.length === 0));
+      at += 2;
+    } else if (Array.isArray(container)) {
+      steps.push(`[${container.length}]`);
+      at += 1;
+    } else break;
+  }
+  return steps;
 }
 
 /** What Python takes for no key: an item in work, then. */

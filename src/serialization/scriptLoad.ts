@@ -57,9 +57,9 @@ async function readRecord(archive: TorchArchive, name: "data" | "constants"): Pr
 
 /**
  * Characters of the names of all modules and their tensors: a module that is used twice is named twice, so thirty in each
- * other, twice each, would be a thousand million names. A hundred thousand real ones need half of this.
+ * other, twice each, would be a thousand million names. Ten thousand real ones need a quarter of this.
  */
-const MAX_NAMES_LENGTH = 1 << 24;
+const MAX_NAMES_LENGTH = 1 << 22;
 
 /** Goes through the modules as state_dict() does: parameters, buffers, then the modules inside. */
 class WeightCollector {

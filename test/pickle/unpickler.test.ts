@@ -149,10 +149,10 @@ test("every opcode of the table can be read, and no other", () => {
 test.each([
   ["\x80\x02X\xff\xff\xff\x7fab", "byte 2 (BINUNICODE): it needs 2147483647 bytes, and the pickle has 2 more"],
   ["\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xffab", "byte 2 (BINUNICODE8): it needs more than 2^53 bytes"],
-  ["\x80\x02}K\x01", "byte 5: it ends here without STOP"],
+  ["\x80\x02}K\x01", "byte 5, in [1]: it ends here without STOP"],
   ["\x80\x02K\x01a.", "byte 4 (APPEND): it needs a value, and the stack is empty"],
   ["\x80\x02}K\x01a.", "byte 5 (APPEND): it appends to something that is not a list"],
-  ["\x80\x02}(K\x01u.", "byte 6 (SETITEMS): it has a key without a value"],
+  ["\x80\x02}(K\x01u.", "byte 6 (SETITEMS), in [1]: it has a key without a value"],
   ["\x80\x02}]K\x01s.", "byte 6 (SETITEM): it has a list, dict or set where Python allows only what can be hashed"],
   ["\x80\x02h\x05.", "byte 2 (BINGET): it asks for memo 5, which was never set"],
   ["\x80\x02t.", "byte 2 (TUPLE): it needs a mark, and there is none"],
