@@ -56,7 +56,9 @@ test("a tensor of more than 64 dimensions is none, and the place is named", asyn
   const program = (rank: number): Uint8Array => {
     const ones = `(${"K\x01".repeat(rank)}t`;
     const storage = "(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x01tQ";
-    return ascii(`\x80\x02}X\x0a\0\0\0state_dict}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n(${storage}K\0${ones}${ones}\x89}tRss.`);
+    return ascii(
+      `\x80\x02}X\x0a\0\0\0state_dict}X\x01\0\0\0wctorch._utils\n_rebuild_tensor_v2\n(${storage}K\0${ones}${ones}\x89}tRss.`,
+    );
   };
   const load = (payload: Uint8Array): Promise<unknown> => {
     const records = [
