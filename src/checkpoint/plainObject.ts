@@ -16,6 +16,8 @@ export interface PlainConverter {
   note<Value extends PyValue>(path: string, className: string, became: string, value: Value): Value;
   /** From now on `plain` stands for `value`, also while it is still being filled. */
   remember<Value extends PyValue>(value: object, plain: Value): Value;
+  /** Whether a list of so many numbers that the file only has a rule for may still be made. */
+  hasRoom(numbers: number): boolean;
   /** Put the plain values of `items`, found at `path`, into `list`. */
   fill(list: PyValue[], items: readonly PyValue[], path: string): PyValue[];
   /** Set the entries of a dict, their keys made hashable plain values, on `target`. */
@@ -181,9 +183,9 @@ function range({ object, path, converter }: Place): PyValue | undefined {
   const [start, stop, step = 1] = asItems(object.args) ?? [];
   if (typeof start !== "number" || typeof stop !== "number" || typeof step !== "number" || step === 0) return undefined;
   const length = Math.max(0, Math.ceil((stop - start) / step));
-  if (!(length <= MAX_RANGE)) return undefined;
+  if (!(length <= MAX_RANGE && converter.hasRoom(length))) return undefined;
   const list = Array.from({ length }, (_, i) => start + i * step);
-  return converter.note(path, object.className, `a list of ${length}`, list);
+  return converter.note(path, object.className, `a list of ${length}`, converter.remember(object, list));
 }
 
 /** A class called with one plain value, as a member of an Enum is: that value. */

@@ -25,6 +25,9 @@ export interface PlainTree {
   readonly notes: readonly PlainNote[];
 }
 
+/** Numbers of all ranges together: one takes a few bytes in the file, and a list of ten thousand here. */
+const MAX_SPELLED_OUT = 1 << 20;
+
 /** Longer ints are written in a form that weights_only=True refuses: LONG1 has at most 255 bytes. */
 const MAX_INT_BITS = 2040n;
 
@@ -45,6 +48,7 @@ export function plainTree(root: PyValue, tensors: ReadonlyMap<StoredTensor, Stor
 class Converter implements PlainConverter {
   readonly notes: PlainNote[] = [];
   readonly #known = new Map<object, PyValue>();
+  #spelledOut = 0;
   readonly #tensors: ReadonlyMap<StoredTensor, StoredTensor>;
 
   constructor(tensors: ReadonlyMap<StoredTensor, StoredTensor>) {
@@ -76,6 +80,12 @@ class Converter implements PlainConverter {
   remember<Value extends PyValue>(value: object, plain: Value): Value {
     this.#known.set(value, plain);
     return plain;
+  }
+
+  hasRoom(numbers: number): boolean {
+    if (this.#spelledOut + numbers > MAX_SPELLED_OUT) return false;
+    this.#spelledOut += numbers;
+    return true;
   }
 
   fill(list: PyValue[], items: readonly PyValue[], path: string): PyValue[] {

@@ -99,4 +99,10 @@ test("a range of more than 10,000 numbers is not written out", () => {
   const range = (stop: number): PyObject => new PyObject(new PyGlobal("builtins", "range"), tuple(0, stop, 1));
   expect(plainTree([range(10_000)]).notes[0]?.became).toBe("a list of 10000");
   expect(plainTree([range(1e15)]).notes[0]?.became).not.toMatch(/list/);
+  // In all 2^20 numbers: a hundred and four such lists, and one that is used again and again is one.
+  const ranges = plainTree(Array.from({ length: 300 }, () => range(10_000))).notes;
+  expect(ranges.filter(({ became }) => became === "a list of 10000")).toHaveLength(104);
+  const one = range(10_000);
+  const [first, second] = plainTree([one, one]).root as PyValue[];
+  expect(first).toBe(second);
 });
