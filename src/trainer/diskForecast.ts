@@ -22,15 +22,23 @@ export interface FolderForecast {
 
 /** Bytes of one checkpoint of a run, with the optimizer state that it does not have yet and what callbacks add to it. */
 export function checkpointBytes(run: FitRun, weightsOnly: boolean): number {
-  const sizeOf = (variables: Iterable<Variable>): number => {
-    let bytes = 0;
-    for (const { shape, dtype } of variables) bytes += numelOf(shape) * itemSize(dtype) + TENSOR_BYTES;
-    return bytes;
-  };
   const weights = sizeOf(new Set(run.module.state().values()));
   const slots = run.optimizers.reduce((sum, optimizer) => sum + optimizer.expectedBytes(TENSOR_BYTES), 0);
   const copies = run.callbacks.reduce((sum, { savedCopies = 0 }) => sum + savedCopies, 0);
   return FILE_BYTES + weights + (weightsOnly ? 0 : slots + copies * weights);
+}
+
+/** Bytes that one which is saved inside an accumulated window has beyond that: what has been gathered. */
+function gatheredBytes({ trainer, callbacks, module }: FitRun): number {
+  const gathers =
+    trainer.accumulateGradBatches > 1 || callbacks.some((each) => each.accumulateGradBatches !== undefined);
+  return gathers ? sizeOf(new Set(module.parameters())) : 0;
+}
+
+function sizeOf(variables: Iterable<Variable>): number {
+  let bytes = 0;
+  for (const { shape, dtype } of variables) bytes += numelOf(shape) * itemSize(dtype) + TENSOR_BYTES;
+  return bytes;
 }
 
 /** What the checkpoints of a run will need, folder by folder. */
@@ -46,7 +54,8 @@ export async function forecastDisk(run: FitRun, io: CheckpointIO): Promise<Folde
       bytes: 0,
       free: (await io.freeSpace?.(folder)) ?? null,
     };
-    const bytes = before.bytes + files * checkpointBytes(run, weightsOnly);
+    // Checkpoints are of the ends of windows, but for the one of a run that is stopped.
+    const bytes = before.bytes + files * checkpointBytes(run, weightsOnly) + (weightsOnly ? 0 : gatheredBytes(run));
     forecasts.set(folder, { ...before, files: before.files + files, bytes });
   }
   return [...forecasts.values()];

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { EMAWeightAveraging } from "../../src/callbacks/emaWeightAveraging.js";
 import { LambdaCallback } from "../../src/callbacks/lambdaCallback.js";
@@ -266,3 +266,25 @@ test.each<[string, () => Callback[]]>([
     expect(forecast).toBeLessThan(size + 100_000);
   }),
 );
+
+test("the forecast has room for one that is saved inside an accumulated window", () =>
+  inTemporaryFolder(async (folder) => {
+    const sizes: number[] = [];
+    const saveInside = new LambdaCallback({
+      onTrainBatchEnd: async (trainer, _, __, batchIdx) => {
+        const path = join(folder, `${batchIdx}.ckpt`);
+        await trainer.saveCheckpoint(path);
+        sizes.push(statSync(path).size);
+      },
+    });
+    await train({ callbacks: [saveInside], accumulateGradBatches: 2, maxSteps: 2 }, new Wide());
+    const [inside = 0, after = 0] = sizes.slice(2); // with the state of the optimizer, which the first batch has not
+    expect(inside).toBeGreaterThan(after + 320 * 320 * 4);
+    const files = { ...nodeFiles, freeSpace: () => Promise.resolve(0) };
+    const callbacks = [new ModelCheckpoint({ dirpath: join(folder, "x"), everyNTrainSteps: 1 })];
+    const checkpointIO = torchCheckpointIO({ files });
+    const refusal = await train({ checkpointIO, callbacks, accumulateGradBatches: 2 }, new Wide()).catch(String);
+    const forecast = Number(/take (\d+) bytes at once/.exec(String(refusal))?.[1]);
+    expect(forecast).toBeGreaterThanOrEqual(inside + after);
+    expect(forecast).toBeLessThan(inside + after + 200_000);
+  }));
