@@ -2,7 +2,7 @@ import { LtrainError } from "../errors.js";
 import { pythonComplex, pythonFloat } from "../pickle/pythonFloat.js";
 import { PyComplex, PyFloat, PyGlobal, PyObject, PySet, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
-import { knownValueOf } from "../serialization/knownValue.js";
+import { elementTexts, knownValueOf } from "../serialization/knownValue.js";
 import { numpyArrayOf } from "../serialization/numpyArray.js";
 import type { NumpyArray } from "../serialization/numpyArray.js";
 import { StoredTensor } from "../storage/storedTensor.js";
@@ -82,7 +82,10 @@ function describeObject(
     return `${known.type}(${isNumber ? known.text : pythonString(known.text)})`;
   }
   const array = shownArray(value);
-  if (array !== undefined) return `numpy.ndarray(${arrayText(array)})`;
+  if (array !== undefined) {
+    const elements = elementTexts(array, MAX_SHOWN_ITEMS + 1);
+    return `numpy.ndarray(${arrayText(array)}${elements.length === 0 ? "" : `, [${listed(elements, inner)}]`})`;
+  }
   const args = value.args instanceof PyTuple ? listed(value.args.items, inner) : "";
   const items = value.listItems.length > 0 ? ` ${inner(value.listItems)}` : "";
   const entries = value.dictItems.size > 0 ? ` ${inner(value.dictItems)}` : "";

@@ -1,7 +1,8 @@
 import { asDict } from "../pickle/convert.js";
 import { PyComplex, PyDict, PyFloat, PyGlobal, PyObject, PySet, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
-import { knownValueOf } from "../serialization/knownValue.js";
+import { elementTexts, knownValueOf } from "../serialization/knownValue.js";
+import { numelOf } from "../storage/hostTensor.js";
 import { StoredTensor } from "../storage/storedTensor.js";
 import { className, describeValue, shownArray } from "./describeValue.js";
 
@@ -35,6 +36,9 @@ const ITEM_CHARACTERS = 16;
 /** A text up to this length is written as often as it is named: naming it takes bytes in the file too. */
 const SHORT_TEXT = 64;
 
+/** Times and texts of a numpy array of up to so many are written with it, one after the other. */
+const MAX_ELEMENTS = 20;
+
 /** Whether a value may be written: what is new always, what was written before while there is room for its size. */
 function hasRoom(value: PyValue, characters: number, sharing: Sharing): boolean {
   if (!sharing.seen.has(value)) {
@@ -55,7 +59,7 @@ function itemCount(value: Exclude<PyValue, null | boolean | number | bigint | st
   if (Array.isArray(value)) return value.length;
   if (value instanceof PyTuple || value instanceof PySet) return value.items.length;
   if (value instanceof PyDict) return value.size;
-  return value instanceof PyObject ? value.listItems.length + value.dictItems.size : 0;
+  return value instanceof PyObject ? value.listItems.length + value.dictItems.size + MAX_ELEMENTS : 0;
 }
 
 function toJson(value: PyValue, path: readonly PyValue[], sharing: Sharing): JsonValue {
@@ -84,7 +88,13 @@ function jsonForeign(value: PyObject, inner: (item: PyValue) => JsonValue, shari
   if (known !== undefined) return /^numpy\.(?:u?int|float)\d/.test(known.type) ? jsonDigits(known.text) : known.text;
   const array = shownArray(value);
   if (array !== undefined) {
-    return { class: "numpy.ndarray", dtype: array.tensor?.dtype ?? array.type.text, shape: [...array.shape] };
+    const values = numelOf(array.shape) > MAX_ELEMENTS ? [] : elementTexts(array, MAX_ELEMENTS);
+    return {
+      class: "numpy.ndarray",
+      dtype: array.tensor?.dtype ?? array.type.text,
+      shape: [...array.shape],
+      ...(values.length > 0 ? { values: values.map((text) => sharedText(text, sharing)) } : {}),
+    };
   }
   const [only] = value.args instanceof PyTuple ? value.args.items : [];
   if (value.className === "torch.Size" && only !== undefined) return inner(only);

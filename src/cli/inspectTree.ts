@@ -6,7 +6,7 @@ import { childrenOf, ROOT_PATH } from "../checkpoint/treePaths.js";
 import type { ConsoleStream } from "../io/console.js";
 import { PyDict, PyGlobal, PyObject, PySet, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
-import { knownValueOf } from "../serialization/knownValue.js";
+import { elementTexts, knownValueOf } from "../serialization/knownValue.js";
 import { tensorPartsOf } from "../serialization/tensorParts.js";
 import { StoredTensor } from "../storage/storedTensor.js";
 import { printable } from "./printable.js";
@@ -120,7 +120,11 @@ function treeLine(value: PyValue): string {
     return `${parts.dtype ?? ""} ${parts.layout}${shape}`.trim();
   }
   const array = shownArray(value);
-  if (array !== undefined) return `numpy.ndarray ${arrayText(array)}  ${formatBytes(array.bytes?.byteLength ?? 0)}`;
+  if (array !== undefined) {
+    const [size, elements] = [array.bytes?.byteLength ?? 0, elementTexts(array, MAX_ON_A_LINE + 1)];
+    const shown = elements.slice(0, MAX_ON_A_LINE).concat(elements.length > MAX_ON_A_LINE ? ["..."] : []);
+    return `numpy.ndarray ${arrayText(array)}  ${[formatBytes(size), shown.join(", ")].filter(Boolean).join("  ")}`;
+  }
   return isOneLine(value) ? describeValue(value) : `<${value.className}>`;
 }
 

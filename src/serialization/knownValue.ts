@@ -3,8 +3,11 @@ import { pythonComplex, pythonFloat } from "../pickle/pythonFloat.js";
 import { pythonText } from "../pickle/pythonText.js";
 import type { PyObject } from "../pickle/values.js";
 import { decodeNumbers } from "../storage/decode.js";
-import { numpyScalarOf } from "./numpyArray.js";
-import type { NumpyScalar } from "./numpyArray.js";
+import { firstElements, numpyScalarOf } from "./numpyArray.js";
+import type { NumpyArray, NumpyScalar } from "./numpyArray.js";
+import { numpyTimeText, numpyTimeType } from "./numpyTime.js";
+import { numpyTypeOf } from "./numpyType.js";
+import type { NumpyType } from "./numpyType.js";
 
 /** One value of a class that the reader knows by its pickle: a path, a date, a numpy number, a device. */
 export interface KnownValue {
@@ -20,6 +23,9 @@ export function knownValueOf(object: PyObject): KnownValue | undefined {
   if (text !== undefined) return { type: object.className.replace("._local.", "."), text };
   const scalar = numpyScalarOf(object);
   if (scalar !== undefined) return numpyScalar(scalar);
+  const type = numpyTypeOf(object);
+  const typeText = type === undefined ? undefined : numpyTypeText(type);
+  if (typeText !== undefined) return { type: "numpy.dtype", text: typeText };
   const [first, second] = asItems(object.args) ?? [];
   if (object.className === "torch.device" && typeof first === "string") {
     return { type: "torch.device", text: typeof second === "number" ? `${first}:${second}` : first };
@@ -28,6 +34,11 @@ export function knownValueOf(object: PyObject): KnownValue | undefined {
     return { type: "torch.layout", text: first };
   }
   return undefined;
+}
+
+/** The first elements of an array of times or texts, as str() prints each; none of other arrays. */
+export function elementTexts(array: NumpyArray, most: number): readonly string[] {
+  return firstElements(array, most).flatMap((element) => numpyScalar(element)?.text ?? []);
 }
 
 const NUMPY_NAMES: ReadonlyMap<string, string> = new Map([
@@ -39,7 +50,17 @@ const NUMPY_NAMES: ReadonlyMap<string, string> = new Map([
   ["c16", "complex128"],
 ]);
 
+/** A dtype as str() prints it: by name where it has one that says all of it; undefined for records and the like. */
+function numpyTypeText(type: NumpyType): string | undefined {
+  const { text, bigEndian } = type;
+  if (/^[<|>][SU]\d+$/.test(text) || (bigEndian && text[1] !== "M" && text[1] !== "m")) return text;
+  if (text === "|O") return "object";
+  return numpyTimeType(type) ?? (/^[<|][biufc]\d+$/.test(text) ? type.dtype : undefined);
+}
+
 function numpyScalar({ type, bytes }: NumpyScalar): KnownValue | undefined {
+  const time = numpyTimeText({ type, bytes });
+  if (time !== undefined) return { type: type.text[1] === "M" ? "numpy.datetime64" : "numpy.timedelta64", text: time };
   const kind = type.text.slice(1);
   const name = NUMPY_NAMES.get(kind);
   if (kind.startsWith("U")) return { type: "numpy.str_", text: utf32(bytes) };

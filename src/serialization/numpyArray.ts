@@ -120,6 +120,20 @@ export interface NumpyScalar {
   readonly bytes: Uint8Array;
 }
 
+/** The first elements in row-major order, of a type that torch does not have: times, texts, bytes. */
+export function firstElements({ type, shape, fortranOrder, tensor, bytes }: NumpyArray, most: number): NumpyScalar[] {
+  const { itemSize } = type;
+  if (tensor !== undefined || bytes === undefined || itemSize === 0) return [];
+  const rows = contiguousStride(shape);
+  const stride = fortranOrder ? fortranStride(shape) : rows;
+  return Array.from({ length: Math.min(numelOf(shape), most) }, (_, index) => {
+    const at = shape.reduce((sum, size, axis) => {
+      return sum + (Math.floor(index / (rows[axis] ?? 1)) % size) * (stride[axis] ?? 0) * itemSize;
+    }, 0);
+    return { type, bytes: littleEndian(type, bytes.slice(at, at + itemSize)) };
+  });
+}
+
 /** The scalar that a pickled `numpy._core.multiarray.scalar(dtype, bytes)` stands for. */
 export function numpyScalarOf(object: PyObject): NumpyScalar | undefined {
   if (!(object.callable instanceof PyGlobal) || !SCALAR.test(object.callable.toString())) return undefined;

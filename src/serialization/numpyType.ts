@@ -65,7 +65,23 @@ export function numpyTypeOf(value: PyValue | undefined): NumpyType | undefined {
   if (typeof name !== "string") return undefined;
   const state = value.state instanceof PyTuple ? value.state.items : [];
   const order = typeof state[1] === "string" ? state[1] : "|";
-  return parseNumpyType(`${order}${name}`) ?? { text: name, dtype: undefined, itemSize: 0, bigEndian: false };
+  return (
+    parseNumpyType(`${order}${name}${timeUnit(state[8])}`) ?? {
+      text: name,
+      dtype: undefined,
+      itemSize: 0,
+      bigEndian: false,
+    }
+  );
+}
+
+/** The unit of dates and durations, `(metadata, (b"ns", 1, 1, 1))`, as the spelling has it: "[ns]", "[3D]". */
+function timeUnit(state: PyValue | undefined): string {
+  const unit = state instanceof PyTuple ? state.items[1] : undefined;
+  const [name, count] = unit instanceof PyTuple ? unit.items : [];
+  const text = name instanceof Uint8Array ? Buffer.from(name).toString("latin1") : name;
+  if (typeof text !== "string" || !/^[A-Za-z]{1,2}$/.test(text) || typeof count !== "number") return "";
+  return `[${count === 1 ? "" : count}${text}]`;
 }
 
 /** ml_dtypes, as JAX has them: `ml_dtypes.bfloat16`; the names are torch's. */

@@ -22,6 +22,7 @@ const NO_LIMITS: ReadonlySet<string> = new Set([
   "serialization/tensorCall.ts MAX_KEY_BYTES",
   "serialization/tensorCall.ts MAX_AXES",
   "checkpoint/findValue.ts MAX_NAMED",
+  "checkpoint/jsonValue.ts MAX_ELEMENTS",
   "checkpoint/describeValue.ts MAX_SHOWN_DEPTH",
   "checkpoint/describeValue.ts MAX_SHOWN_ITEMS",
   "checkpoint/diffNames.ts MAX_COMPARED",

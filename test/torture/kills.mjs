@@ -20,7 +20,10 @@ export async function kills(round, rounds = 500) {
   // How long the start and the whole training take here, learned from the runs themselves.
   const times = { start: 1500, training: 1000 };
   let [killed, early, done, failed, worlds] = [0, 0, 0, 0, 0];
-  const world = () => makeWorld({ engine: (worlds += 1) % 5 === 0 ? "onnxruntime" : "tfjs" });
+  const world = () => {
+    worlds += 1;
+    return makeWorld({ engine: worlds % 5 === 0 ? "onnxruntime" : "tfjs", wide: worlds % 2 === 0 });
+  };
   let folder = world();
   let newest = -1;
   while (killed + failed < rounds) {

@@ -34,8 +34,9 @@ export async function powerCuts(round, rounds = 60) {
   for (let left = rounds; left > 0; left -= CUTS_A_RUN) {
     const name = Object.keys(FILE_SYSTEMS)[runs % Object.keys(FILE_SYSTEMS).length];
     runs += 1;
+    const wide = runs % 2 === 0;
     await onDisk(name, async (disk) => {
-      const { code, cuts, stderr } = await cutRun(disk, Math.min(left, CUTS_A_RUN));
+      const { code, cuts, stderr } = await cutRun(disk, wide, Math.min(left, CUTS_A_RUN));
       await round(`the run on ${name} itself`, () => {
         if (code !== 0) throw new Error(`it ended with ${code}: ${stderr}`);
         if (cuts.length === 0) throw new Error("it was over before anything was cut");
@@ -63,12 +64,12 @@ export async function powerCuts(round, rounds = 60) {
 }
 
 /** Run it to its end, and copy the disk again and again meanwhile. */
-async function cutRun({ image, mountpoint, mountIt }, wanted) {
+async function cutRun({ image, mountpoint, mountIt }, wide, wanted) {
   const unmount = mountIt();
   try {
     const folder = join(mountpoint, "run");
     mkdirSync(folder);
-    makeWorld({ folder });
+    makeWorld({ folder, wide });
     spawnSync("sync"); // what the user had written is on the disk
     const cuts = [];
     let [text, began, isOver] = ["", 0, false];
