@@ -1,4 +1,4 @@
-import { arrayText, describeValue, shownArray } from "../checkpoint/describeValue.js";
+import { arrayText, describeValue, pythonString, shownArray } from "../checkpoint/describeValue.js";
 import type { JsonValue } from "../checkpoint/jsonValue.js";
 import { jsonValue } from "../checkpoint/jsonValue.js";
 import type { Child } from "../checkpoint/treePaths.js";
@@ -122,7 +122,10 @@ function treeLine(value: PyValue): string {
   const array = shownArray(value);
   if (array !== undefined) {
     const [size, elements] = [array.bytes?.byteLength ?? 0, elementTexts(array, MAX_ON_A_LINE + 1)];
-    const shown = elements.slice(0, MAX_ON_A_LINE).concat(elements.length > MAX_ON_A_LINE ? ["..."] : []);
+    const shown = elements
+      .slice(0, MAX_ON_A_LINE)
+      .map(pythonString)
+      .concat(elements.length > MAX_ON_A_LINE ? ["..."] : []);
     return `numpy.ndarray ${arrayText(array)}  ${[formatBytes(size), shown.join(", ")].filter(Boolean).join("  ")}`;
   }
   return isOneLine(value) ? describeValue(value) : `<${value.className}>`;
