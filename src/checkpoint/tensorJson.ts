@@ -30,7 +30,7 @@ export class TensorDescriber {
 
   /** One tensor of a file; only quantizers, nested sizes and what the addition needs are read. */
   async describe(found: AnyTensorAtPath): Promise<JsonFields> {
-    const fields = "tensor" in found ? await this.#dense(found.tensor) : await this.#composed(found.parts);
+    const fields = "tensor" in found ? await this.#dense(found.tensor) : await this.#composed(found.parts, found.path);
     return { path: found.path, ...fields };
   }
 
@@ -56,8 +56,8 @@ export class TensorDescriber {
     };
   }
 
-  async #composed(whole: TensorParts): Promise<JsonFields> {
-    const rows = await nestedRows(whole);
+  async #composed(whole: TensorParts, path: string): Promise<JsonFields> {
+    const rows = await nestedRows(whole, path);
     const named: readonly (readonly [string, StoredTensor])[] =
       rows === undefined ? [...whole.parts] : rows.map((row, index) => [String(index), row]);
     const parts: JsonFields = Object.create(null) as JsonFields;

@@ -59,7 +59,7 @@ async function tensorsIn({
   if (array !== undefined) return [[path, array]];
   const parts = value instanceof PyObject ? tensorPartsOf(value) : undefined;
   if (parts === undefined) return undefined;
-  const rows = await nestedRows(parts);
+  const rows = await nestedRows(parts, path);
   if (rows !== undefined) return rows.map((row, index) => [`${path}[${index}]`, row]);
   return partsAtPath(path, parts).map((part) => [part.path, part.tensor]);
 }

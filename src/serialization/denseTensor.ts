@@ -7,7 +7,7 @@ import { StoredTensor } from "../storage/storedTensor.js";
 import type { Quantizer } from "../storage/storedTensor.js";
 import { STORAGE_DTYPES } from "./torchStorage.js";
 
-/** More dimensions than numpy has; torch itself has been seen nowhere near. */
+/** As many dimensions as numpy has; nobody has been seen near it. */
 export const MAX_RANK = 64;
 
 /** What a rebuild call says of a tensor beside its place in the storage. */

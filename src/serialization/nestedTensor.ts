@@ -6,11 +6,19 @@ import type { TensorParts } from "./tensorParts.js";
 
 /**
  * The rows of a nested tensor as views of its buffer, as `tensor.unbind()` gives them; the sizes are read from the
- * file. Undefined for a tensor that is not nested.
+ * file. Undefined for a tensor that is not nested. An error names the tensor by its path.
  */
-export async function nestedRows(tensor: TensorParts): Promise<readonly StoredTensor[] | undefined> {
-  if (tensor.layout === "nested_strided") return stridedRows(tensor);
-  return tensor.layout === "nested_jagged" ? jaggedRows(tensor) : undefined;
+export async function nestedRows(tensor: TensorParts, path: string): Promise<readonly StoredTensor[] | undefined> {
+  try {
+    if (tensor.layout === "nested_strided") return await stridedRows(tensor);
+    return tensor.layout === "nested_jagged" ? await jaggedRows(tensor) : undefined;
+  } catch (error) {
+    if (!(error instanceof LtrainError)) throw error;
+    throw new LtrainError(error.code, `${path}: ${error.message}`, {
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
+  }
 }
 
 async function stridedRows({ parts }: TensorParts): Promise<readonly StoredTensor[]> {

@@ -108,8 +108,8 @@ test.each<[TensorLayout, string, readonly string[]]>([
     [large, repeated("int64", 2 ** 20 + 1)],
   ]);
   const nothing = { dtype: null, shape: null, className: null, requiresGrad: false, isCoalesced: null };
-  await expect(nestedRows({ ...nothing, layout, raggedAxis: 1, parts })).rejects.toMatchObject(
-    malformed(`a nested tensor has ${large} of 1048577 numbers; more than 1048576 are not read`),
+  await expect(nestedRows({ ...nothing, layout, raggedAxis: 1, parts }, "batch.x")).rejects.toMatchObject(
+    malformed(`batch.x: a nested tensor has ${large} of 1048577 numbers; more than 1048576 are not read`),
   );
 });
 

@@ -69,7 +69,7 @@ async function describeQuantizer({ quantizer }: StoredTensor): Promise<TwinTenso
 async function expectParts(at: string, value: PyValue | undefined, expected: TwinTensor): Promise<void> {
   const tensor = value instanceof PyObject ? tensorPartsOf(value) : undefined;
   if (tensor === undefined) throw new Error(`${at} is no tensor of parts`);
-  const rows = await nestedRows(tensor);
+  const rows = await nestedRows(tensor, at);
   const parts = rows === undefined ? tensor.parts : new Map(rows.map((row, index) => [String(index), row]));
   if (expected.uninitialized === true) {
     expect(tensor).toMatchObject({ layout: "uninitialized", className: expected.class });
