@@ -1,6 +1,7 @@
 import { itemSize } from "../storage/dtype.js";
 import type { Storage } from "../storage/storedTensor.js";
 import { contiguousStride, StoredTensor } from "../storage/storedTensor.js";
+import { partOfStorage } from "../serialization/sourceStorage.js";
 import { GatheredStorage } from "./gatheredStorage.js";
 
 /** A stretch of a storage, in bytes. */
@@ -83,15 +84,7 @@ function mergeSpans(spans: readonly Span[]): Span[] {
 
 function sliceStorage(storage: Storage, { start, end }: Span): Storage {
   if (start === 0 && end === storage.byteLength) return storage;
-  return {
-    byteLength: end - start,
-    name: storage.name,
-    read: (from, to) => storage.read(start + from, start + to),
-    readInto: async (target, from) => {
-      if (storage.readInto !== undefined) await storage.readInto(target, start + from);
-      else target.set(await storage.read(start + from, start + from + target.byteLength));
-    },
-  };
+  return partOfStorage(storage, start, end - start);
 }
 
 /** A strided view with holes, alone in its storage: its elements side by side. */

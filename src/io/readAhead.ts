@@ -16,11 +16,8 @@ export function readAhead(source: ByteSource): ByteSource {
   let window: { readonly start: number; readonly end: number; readonly bytes: Promise<Uint8Array> } | undefined;
   return {
     byteLength: source.byteLength,
-    readInto: async (target, start) => {
-      // Whoever brings an array of his own wants much of it: no window.
-      if (source.readInto === undefined) target.set(await source.read(start, start + target.byteLength));
-      else await source.readInto(target, start);
-    },
+    // Whoever brings an array of his own wants much of it: no window.
+    readInto: source.readInto?.bind(source),
     async read(start, end) {
       if (window !== undefined && start >= window.start && end <= window.end && start <= end) {
         lastEnd = end;

@@ -4,7 +4,7 @@ import { statusOf } from "./openFile.js";
 
 /** Up to this many bytes a read is over sooner than a thread of the pool has been asked for it. */
 const READ_AT_ONCE = 1 << 19;
-/** After so many bytes one read goes through the pool: timers and signals get their turn. */
+/** After so many bytes timers and signals get their turn first. */
 const TURN_BYTES = 1 << 24;
 
 /**
@@ -23,20 +23,37 @@ export class ReadOnlyFile implements OpenFile {
 
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
     return new Promise((resolve, reject) => {
+      const readNow = (): number => readSync(this.#descriptor, buffer, offset, length, position);
+      if (length > READ_AT_ONCE) {
+        this.#reading += 1;
+        read(this.#descriptor, buffer, offset, length, position, (error, count) => {
+          this.#isRead();
+          if (error === null) resolve(count);
+          else reject(error);
+        });
+        return;
+      }
       this.#atOnce += length;
-      if (length <= READ_AT_ONCE && this.#atOnce < TURN_BYTES) {
-        resolve(readSync(this.#descriptor, buffer, offset, length, position));
+      if (this.#atOnce < TURN_BYTES) {
+        resolve(readNow());
         return;
       }
       this.#atOnce = 0;
       this.#reading += 1;
-      read(this.#descriptor, buffer, offset, length, position, (error, count) => {
-        this.#reading -= 1;
-        if (this.#reading === 0) this.#allRead?.();
-        if (error === null) resolve(count);
-        else reject(error);
+      const turn = new Promise<void>((over) => {
+        setImmediate(over);
       });
+      resolve(
+        turn.then(readNow).finally(() => {
+          this.#isRead();
+        }),
+      );
     });
+  }
+
+  #isRead(): void {
+    this.#reading -= 1;
+    if (this.#reading === 0) this.#allRead?.();
   }
 
   write(): Promise<number> {

@@ -1,6 +1,6 @@
 import { itemSize } from "../storage/dtype.js";
-import { readPieces, storagePieces } from "../storage/storagePieces.js";
-import type { StoragePiece } from "../storage/storagePieces.js";
+import { readPieces, storagePieces } from "./storagePieces.js";
+import type { StoragePiece } from "./storagePieces.js";
 import type { StoredTensor } from "../storage/storedTensor.js";
 import { isContiguous } from "../storage/strided.js";
 import { tensorChunks } from "../storage/tensorChunks.js";

@@ -4,8 +4,8 @@ import type { Reduction } from "../pickle/pickler.js";
 import { PyDict, PyFloat, PyGlobal, PyStorage, PyTuple } from "../pickle/values.js";
 import type { PyValue } from "../pickle/values.js";
 import { DTYPES } from "../storage/dtype.js";
-import { readPieces, storagePieces } from "../storage/storagePieces.js";
-import type { StoragePiece } from "../storage/storagePieces.js";
+import { readPieces, SMALL_PIECE, storagePieces } from "./storagePieces.js";
+import type { StoragePiece } from "./storagePieces.js";
 import type { Quantizer, Storage, StoredTensor } from "../storage/storedTensor.js";
 import { ZipWriter } from "../zip/zipWriter.js";
 import type { WrittenRecord } from "../zip/zipWriter.js";
@@ -56,11 +56,13 @@ export async function writeTorchParts(
   await add(".format_version", "1");
   await add(".storage_alignment", "64");
   await add("byteorder", "little");
-  const pieces = readPieces(piecesOf(storages));
+  const pieces = readPieces(piecesOf(storages.filter((storage) => !isCopied(storage))));
   for (const [key, storage] of storages.entries()) {
     const { byteLength, crc32 } = storage;
+    const readInto = isCopied(storage) ? storage.readInto?.bind(storage) : undefined;
+    const bytes = readInto === undefined ? { chunks: () => take(pieces, byteLength) } : { readInto };
     // A checksum that its file has goes along: damage is found in the copy as it is in the original.
-    await writer.add(`${prefix}/data/${key}`, { byteLength, crc32, chunks: () => take(pieces, byteLength) });
+    await writer.add(`${prefix}/data/${key}`, { byteLength, crc32, ...bytes });
   }
   await add("version", "3\n");
   await add(".data/serialization_id", serializationId(writer.records));
@@ -136,6 +138,11 @@ function lazyBits(tensor: StoredTensor): PyValue[] {
   if (tensor.conjugate) bits.set("conj", true);
   if (tensor.negative) bits.set("neg", true);
   return bits.size === 0 ? [] : [bits];
+}
+
+/** Whether a storage is read straight into what is written; small ones are gathered by those who read them. */
+function isCopied({ readInto, byteLength }: Storage): boolean {
+  return readInto !== undefined && byteLength > SMALL_PIECE;
 }
 
 function* piecesOf(storages: readonly Storage[]): Generator<StoragePiece> {

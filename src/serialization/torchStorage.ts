@@ -58,8 +58,9 @@ export class RecordStorage implements Storage {
   read(start: number, end: number): Promise<Uint8Array> {
     return this.#entry.read(start, end);
   }
-  readInto(target: Uint8Array, start: number): Promise<void> {
-    return this.#entry.readInto(target, start);
+  get readInto(): Storage["readInto"] {
+    const entry = this.#entry;
+    return entry.isReadAtOnce ? (target, start) => entry.readInto(target, start) : undefined;
   }
 }
 

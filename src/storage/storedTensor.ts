@@ -16,8 +16,8 @@ export interface Storage {
   parts?(): Promise<readonly Storage[]>;
   /** Bytes `start..end` (exclusive), little-endian. */
   read(start: number, end: number): Promise<Uint8Array>;
-  /** Fill `target` with the bytes from `start` on, where that saves an array for every read. */
-  readInto?(target: Uint8Array, start: number): Promise<void>;
+  /** Fill `target` with the bytes from `start` on, where a read is over as soon as it is asked for. */
+  readonly readInto?: ((target: Uint8Array, start: number) => Promise<void>) | undefined;
 }
 
 /**

@@ -103,6 +103,11 @@ export class ZipEntry {
     else yield* recordChunks(this.#file.source, this);
   }
 
+  /** Whether reading a part of it is no more than reading the file, and that is quick. */
+  get isReadAtOnce(): boolean {
+    return this.stored && this.#file.source.readInto !== undefined;
+  }
+
   /** Fill `target` with the content from `start` on. Nothing is verified: whoever copies a record sums up what passes. */
   async readInto(target: Uint8Array, start: number): Promise<void> {
     const end = start + target.byteLength;

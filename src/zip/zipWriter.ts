@@ -5,12 +5,15 @@ import { directoryEntry, endRecords, localHeader } from "./torchLayout.js";
 import { DATA_DESCRIPTOR, SATURATED_32, viewOf } from "./records.js";
 
 /** Content whose length is known before its bytes. */
-export interface ZipContent {
+export type ZipContent = {
   readonly byteLength: number;
   /** Its checksum where another archive has it already: then it is not summed up again. */
   readonly crc32?: number | undefined;
-  chunks(): AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
-}
+} & (
+  | { chunks(): AsyncIterable<Uint8Array> | Iterable<Uint8Array> }
+  /** Or who fills an array with what comes from byte `at` on. */
+  | { readInto(target: Uint8Array, at: number): Promise<void> }
+);
 
 /** What has been written of one record. */
 export interface WrittenRecord {
@@ -56,7 +59,14 @@ export class ZipWriter {
       return writing;
     };
     if (content instanceof Uint8Array) await take(content);
-    else for await (const chunk of content.chunks()) await take(chunk);
+    else if ("chunks" in content) for await (const chunk of content.chunks()) await take(chunk);
+    else {
+      await this.#sink.fill(content.byteLength, async (target, at) => {
+        await content.readInto(target, at);
+        if (known === undefined) crc = checksum(target, crc);
+        written += target.byteLength;
+      });
+    }
     if (written !== content.byteLength) {
       throw new TypeError(`record "${name}" was to have ${content.byteLength} bytes, and ${written} came`);
     }
