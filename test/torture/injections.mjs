@@ -50,12 +50,12 @@ export async function injections(round, rounds = Infinity, only = undefined) {
           const quick = isKill || isMain ? [] : ["--seccomp-bpf"];
           const through = strace(...quick, "-e", `trace=${name}`, "-e", `inject=${name}:${inject}:when=${n}`);
           const { code, saved, stderr } = await ltrain(folder, SHORT, { through, env });
+          const isKilled = code === "killed by SIGKILL";
           const lines = linesOf(log, name);
           const hit = lines.filter((line) => (isKill ? line === lines.at(-1) : line.includes("(INJECTED)")));
           const isHit = hit.length > 0 && hit.every((line) => isOfRun(line, folder));
           if (!isHit && !isMain) throw new Error(`it was not hit where it was aimed at: ${hit}`);
           if (isHit && isKill === isKilled) hits.add(lines.filter((line) => isOfRun(line, folder)).indexOf(hit[0]));
-          const isKilled = code === "killed by SIGKILL";
           // The main thread may wake others less often this time, and come to its end before its n-th write.
           if (isKill !== isKilled && !(isKill && isMain && code === 0))
             throw new Error(`it ended with ${code}: ${stderr}`);
