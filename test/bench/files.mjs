@@ -185,7 +185,7 @@ export async function main(args) {
         .join("\n"),
     ].join("\n");
     console.log(text);
-    if (values.write) writeDocument("files", text);
+    if (values.write) await writeDocument("files", text);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

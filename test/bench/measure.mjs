@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { format, resolveConfig } from "prettier";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** The command line that is measured: the built one. */
@@ -59,12 +60,14 @@ export async function watch(command, args, options = {}) {
 
 const DOCUMENT = join(ROOT, "docs", "benchmarks.md");
 
-/** Put `text` between the marks of a section of docs/benchmarks.md. */
-export function writeDocument(section, text) {
+/** Put `text` between the marks of a section of docs/benchmarks.md, laid out as the checks want it. */
+export async function writeDocument(section, text) {
   const [start, end] = [`<!-- ${section} -->`, `<!-- /${section} -->`];
   const before = readFileSync(DOCUMENT, "utf8");
   const from = before.indexOf(start);
   const to = before.indexOf(end);
   if (from === -1 || to === -1) throw new Error(`docs/benchmarks.md has no section ${start} … ${end}`);
-  writeFileSync(DOCUMENT, `${before.slice(0, from + start.length)}\n\n${text}\n\n${before.slice(to)}`);
+  const after = `${before.slice(0, from + start.length)}\n\n${text}\n\n${before.slice(to)}`;
+  const options = await resolveConfig(DOCUMENT);
+  writeFileSync(DOCUMENT, await format(after, { ...options, filepath: DOCUMENT }));
 }

@@ -161,5 +161,5 @@ export async function main(args) {
     table(results),
   ].join("\n");
   console.log(text);
-  if (values.write) writeDocument("train", text);
+  if (values.write) await writeDocument("train", text);
 }
