@@ -59,7 +59,7 @@ export async function writeTorchParts(
   const pieces = readPieces(piecesOf(storages.filter((storage) => !isCopied(storage))));
   for (const [key, storage] of storages.entries()) {
     const { byteLength, crc32 } = storage;
-    const readInto = isCopied(storage) ? storage.readInto?.bind(storage) : undefined;
+    const readInto = isCopied(storage) ? storage.readInto : undefined;
     const bytes = readInto === undefined ? { chunks: () => take(pieces, byteLength) } : { readInto };
     // A checksum that its file has goes along: damage is found in the copy as it is in the original.
     await writer.add(`${prefix}/data/${key}`, { byteLength, crc32, ...bytes });

@@ -59,8 +59,7 @@ export class RecordStorage implements Storage {
     return this.#entry.read(start, end);
   }
   get readInto(): Storage["readInto"] {
-    const entry = this.#entry;
-    return entry.isReadAtOnce ? (target, start) => entry.readInto(target, start) : undefined;
+    return this.#entry.readInto;
   }
 }
 

@@ -103,22 +103,20 @@ export class ZipEntry {
     else yield* recordChunks(this.#file.source, this);
   }
 
-  /** Whether reading a part of it is no more than reading the file, and that is quick. */
-  get isReadAtOnce(): boolean {
-    return this.stored && this.#file.source.readInto !== undefined;
-  }
-
-  /** Fill `target` with the content from `start` on. Nothing is verified: whoever copies a record sums up what passes. */
-  async readInto(target: Uint8Array, start: number): Promise<void> {
-    const end = start + target.byteLength;
-    if (!this.stored || this.#file.source.readInto === undefined) {
-      target.set(await this.read(start, end));
-      return;
-    }
-    if (!(start >= 0 && end <= this.byteLength)) {
-      throw new RangeError(`bytes ${start} to ${end} of record "${this.name}", which has ${this.byteLength}`);
-    }
-    await this.#file.source.readInto(target, (await this.payloadOffset()) + start);
+  /**
+   * Fill `target` with the content from `start` on, where that is no more than reading the file at once; else there is
+   * none. Nothing is verified: whoever copies a record sums up what passes.
+   */
+  get readInto(): ByteSource["readInto"] {
+    const { source } = this.#file;
+    if (!this.stored || source.readInto === undefined) return undefined;
+    return async (target, start) => {
+      const end = start + target.byteLength;
+      if (!(start >= 0 && end <= this.byteLength)) {
+        throw new RangeError(`bytes ${start} to ${end} of record "${this.name}", which has ${this.byteLength}`);
+      }
+      await source.readInto?.(target, (await this.payloadOffset()) + start);
+    };
   }
 
   async #readPacked(start: number, end: number): Promise<Uint8Array> {
